@@ -1,0 +1,41 @@
+# Every target depends on .venv/.stamp: the first `make` of a fresh clone sets itself up, later ones skip it.
+PYTHON ?= python3
+PY := .venv/bin/python
+# Large temporaries in huge pages: +19% training speed on CPU; must be set before Python starts (glibc reads it once).
+export GLIBC_TUNABLES ?= glibc.malloc.hugetlb=1
+
+.PHONY: experiment experiments test test-slow lint format bench clean
+.DEFAULT_GOAL := experiments
+
+.venv/.stamp: requirements.txt pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(PY) -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	$(PY) -m pip install --quiet --disable-pip-version-check --no-deps --editable .
+	touch $@
+
+experiment: .venv/.stamp  ## run one: make experiment EXP=prune80 [ARGS="--seed 2"] [SMOKE=1]
+	@test -n "$(EXP)" || { echo 'Which one? make experiment EXP=name; `make experiments` lists them.'; exit 2; }
+	$(PY) -m seq2slim run $(EXP) $(if $(filter-out 0,$(SMOKE)),--smoke) $(ARGS)
+
+experiments: .venv/.stamp  ## list the experiments with their claims
+	@$(PY) -m seq2slim experiments
+
+test: .venv/.stamp  ## all but the slow tests
+	$(PY) -m pytest $(ARGS)
+
+test-slow: .venv/.stamp  ## the tests that take minutes
+	$(PY) -m pytest -m slow $(ARGS)
+
+lint: .venv/.stamp
+	$(PY) -m ruff check .
+	$(PY) -m ruff format --check .
+
+format: .venv/.stamp
+	$(PY) -m ruff check --fix .
+	$(PY) -m ruff format .
+
+bench: .venv/.stamp  ## speed; PEERS=DIR runs the PyTorch peers found there in turn with ours
+	$(PY) -m experiments.bench $(if $(PEERS),--peers $(PEERS)) $(ARGS)
+
+clean:
+	rm -rf .venv build src/*.egg-info .pytest_cache .ruff_cache .hypothesis

@@ -1,0 +1,1 @@
+"""Small sequence-to-sequence models in JAX: pruning, distillation and beam-search optimisation."""
