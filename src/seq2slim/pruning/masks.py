@@ -1,0 +1,108 @@
+"""The mask pytree: structure of params, bool arrays, True keeps; a scalar True where a leaf is never pruned."""
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from seq2slim.pruning.classes import NEVER_PRUNED, class_names
+
+
+class MaskCounts(NamedTuple):
+    """How many prunable weights a mask tree covers; never-pruned leaves are not counted."""
+
+    kept: int
+    total: int
+
+    @property
+    def sparsity(self):
+        """Fraction pruned, in [0, 1]; 0 when nothing is prunable."""
+        return 1 - self.kept / self.total if self.total else 0.0
+
+
+class MaskOverlap(NamedTuple):
+    """Two mask trees over the same weights, cell by cell."""
+
+    both_kept: int
+    only_first: int
+    only_second: int
+    both_pruned: int
+
+    @property
+    def jaccard(self):
+        """Kept by both over kept by either, in [0, 1]; 1 for equal masks."""
+        either = self.both_kept + self.only_first + self.only_second
+        return self.both_kept / either if either else 1.0
+
+
+def apply_masks(params, masks):
+    """Params with every pruned weight at exactly +0.0: where(mask, w, 0).
+
+    Args:
+      params: pytree of arrays.
+      masks: same structure; bool arrays shaped like the leaf, True keeps. Leaves with a scalar mask are returned
+        untouched.
+    Returns: params, same structure, shapes and dtypes. Runs under jit.
+    Raises: ValueError if structures or shapes differ.
+    """
+    return jax.tree.map(_apply_mask, params, masks)
+
+
+def all_true(params, classes=None):
+    """Masks that keep every weight, with the shapes that a scheme would return for the same `params` and `classes`."""
+    leaves, treedef = jax.tree.flatten(params)
+    names = class_names(params, classes)
+    return treedef.unflatten(
+        [jnp.array(True) if name == NEVER_PRUNED else jnp.ones(leaf.shape, bool) for leaf, name in zip(leaves, names)]
+    )
+
+
+def count(masks) -> MaskCounts:
+    """Kept and total weights over all prunable leaves of concrete `masks`."""
+    arrays = [np.asarray(mask) for mask in jax.tree.leaves(masks) if jnp.ndim(mask) > 0]
+    return MaskCounts(sum(int(np.count_nonzero(mask)) for mask in arrays), sum(mask.size for mask in arrays))
+
+
+def overlap(first, second) -> MaskOverlap:
+    """Compare two concrete mask trees over the same params.
+
+    Raises: ValueError if their structures or shapes differ.
+    """
+    if jax.tree.structure(first) != jax.tree.structure(second):
+        raise ValueError("the two mask trees differ in structure")
+    both = first_kept = second_kept = total = 0
+    for a, b in zip(jax.tree.leaves(first), jax.tree.leaves(second)):
+        a, b = np.asarray(a), np.asarray(b)
+        if a.shape != b.shape:
+            raise ValueError(f"masks of one leaf differ in shape: {a.shape} and {b.shape}")
+        if a.ndim:
+            both += int(np.count_nonzero(a & b))
+            first_kept += int(np.count_nonzero(a))
+            second_kept += int(np.count_nonzero(b))
+            total += a.size
+    return MaskOverlap(both, first_kept - both, second_kept - both, total - first_kept - second_kept + both)
+
+
+def kept_arrays(params, masks):
+    """The mask of each leaf of `params`, in leaf order, checked; a scalar mask stands for "all kept". Returns: list.
+
+    Raises: ValueError if structures or shapes differ.
+    """
+    expected, got = jax.tree.structure(params), jax.tree.structure(masks)
+    if expected != got:
+        raise ValueError(f"masks must have the structure of params, {expected}; got {got}")
+    leaves = jax.tree.leaves(masks)
+    for weight, mask in zip(jax.tree.leaves(params), leaves):
+        _check_shape(weight, mask)
+    return leaves
+
+
+def _apply_mask(weight, mask):
+    _check_shape(weight, mask)
+    return weight if jnp.ndim(mask) == 0 else jnp.where(mask, weight, jnp.zeros((), weight.dtype))
+
+
+def _check_shape(weight, mask):
+    if jnp.ndim(mask) > 0 and mask.shape != getattr(weight, "shape", ()):
+        raise ValueError(f"a mask of shape {mask.shape} lies over a weight of shape {getattr(weight, 'shape', ())}")

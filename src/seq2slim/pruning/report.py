@@ -1,0 +1,125 @@
+"""What pruning did: per class, per LSTM gate subgroup, and the words it silenced. Concrete arrays, on the host."""
+
+from collections import defaultdict
+from typing import NamedTuple
+
+import jax
+import numpy as np
+
+from seq2slim.pruning.classes import NEVER_PRUNED, class_names, lstm_subgroups
+from seq2slim.pruning.masks import kept_arrays
+
+BLOCK = 1 << 20  # weights looked at together
+
+
+class ClassRow(NamedTuple):
+    """One class under a mask. Magnitudes are of the params given to `summary`."""
+
+    name: str
+    weights: int
+    kept: int
+    threshold: float  # smallest |w| kept; NaN if none is
+    largest_removed: float  # largest |w| under a False mask; NaN if none is
+
+    @property
+    def sparsity(self):
+        """Fraction pruned, in [0, 1]."""
+        return 1 - self.kept / self.weights if self.weights else 0.0
+
+
+class Summary(NamedTuple):
+    """Rows of the prunable classes in leaf order, their total, and the number of weights outside all classes."""
+
+    rows: tuple[ClassRow, ...]
+    total: ClassRow
+    never_pruned: int
+
+    def __str__(self):
+        cells = [("class", "weights", "kept", "sparsity", "threshold", "largest removed")]
+        for row in (*self.rows, self.total):
+            magnitudes = ("-" if np.isnan(m) else f"{m:.3g}" for m in (row.threshold, row.largest_removed))
+            cells.append((row.name, f"{row.weights:,}", f"{row.kept:,}", f"{row.sparsity:.2%}", *magnitudes))
+        cells.append((NEVER_PRUNED, f"{self.never_pruned:,}", f"{self.never_pruned:,}", "", "", ""))
+        widths = [max(map(len, column)) for column in zip(*cells)]
+        return "\n".join(
+            "  ".join([line[0].ljust(widths[0])] + [c.rjust(w) for c, w in zip(line[1:], widths[1:])]).rstrip()
+            for line in cells
+        )
+
+
+def summary(params, masks, *, classes=None) -> Summary:
+    """Per class: weights, kept, sparsity, threshold, largest removed; prints as a table.
+
+    Give the params from *before* `apply_masks`: afterwards every removed weight is 0, and so is `largest_removed`. Kept
+    weights are the same in both, so the threshold is too. Class-blind pruning has largest_removed <= threshold over all
+    classes together.
+
+    Args:
+      params: pytree of arrays.
+      masks: same structure, of any scheme.
+      classes: class name of each leaf, same structure. None: each leaf with a mask that is not a scalar is a class.
+    Raises: ValueError if structures or shapes differ.
+    """
+    kept = kept_arrays(params, masks)
+    leaves = jax.tree.leaves(params)
+    names = class_names(params, classes)
+    measured = defaultdict(list)
+    never_pruned = 0
+    for weight, mask, name in zip(leaves, kept, names):
+        if name == NEVER_PRUNED:
+            never_pruned += int(np.size(weight))
+        else:
+            measured[name].append(_measure(np.asarray(weight), np.asarray(mask)))
+    rows = tuple(_row(name, parts) for name, parts in measured.items())
+    return Summary(rows, _row("all classes", [row[1:] for row in rows]), never_pruned)
+
+
+def subgroup_density(mask, units: int) -> dict[tuple[str, str], float]:
+    """Fraction kept in each of the 8 subgroups of a fused LSTM kernel (See et al. 2016, sec. 4.5).
+
+    Args:
+      mask: bool[in + H, 4H], concrete; rows [input; recurrent], columns i | f | o | h-hat.
+      units: H.
+    Returns: (part, gate) -> density in [0, 1], the keys of `lstm_subgroups`.
+    Raises: ValueError if the mask has another shape.
+    """
+    mask = np.asarray(mask)
+    if mask.ndim != 2 or mask.shape[1] != 4 * units or mask.shape[0] <= units:
+        raise ValueError(
+            f"a fused kernel of {units} units has shape [in + {units}, {4 * units}]; got {list(mask.shape)}"
+        )
+    return {name: float(mask[place].mean()) for name, place in lstm_subgroups(units).items()}
+
+
+def dead_words(embedding) -> np.ndarray:
+    """The words whose whole embedding is pruned (See et al. 2016, sec. 4.5).
+
+    Args:
+      embedding: [V, E], concrete: the weights (zero where pruned) or their mask.
+    Returns: int64[words], the rows with no non-zero entry, ascending.
+    """
+    return np.flatnonzero(~np.asarray(embedding).astype(bool).any(axis=1))
+
+
+def _measure(weight, mask):
+    """(weights, kept, smallest |w| kept, largest |w| removed) of one leaf."""
+    flat, kept = weight.reshape(-1), np.broadcast_to(mask, weight.shape).reshape(-1)
+    smallest, largest = np.nan, np.nan
+    for start in range(0, flat.size, BLOCK):
+        keep = kept[start : start + BLOCK]
+        magnitude = np.abs(flat[start : start + BLOCK].astype(np.float64))
+        smallest = np.fmin(smallest, magnitude.min(where=keep, initial=np.inf) if keep.any() else np.nan)
+        largest = np.fmax(largest, magnitude.max(where=~keep, initial=0.0) if not keep.all() else np.nan)
+    return flat.size, int(np.count_nonzero(kept)), smallest, largest
+
+
+def _row(name, parts):
+    """One row of several measured parts; NaN magnitudes, of parts with nothing to measure, do not count."""
+    weights, kept, smallest, largest = zip(*parts) if parts else ((), (), (), ())
+    return ClassRow(
+        name,
+        sum(weights),
+        sum(kept),
+        float(np.fmin.reduce([np.nan, *smallest])),
+        float(np.fmax.reduce([np.nan, *largest])),
+    )

@@ -1,0 +1,82 @@
+"""How much is pruned at which step: pure functions from a step (int) to a sparsity (float), on the host.
+
+Each maker returns such a function; a loop prunes to `schedule(step)` whenever `is_due(schedule, step)`. Sparsity never
+falls.
+"""
+
+from collections.abc import Callable
+
+Schedule = Callable[[int], float]
+
+
+def one_shot(sparsity: float, step: int = 0) -> Schedule:
+    """Nothing before `step`, `sparsity` from it on (See et al. 2016, sec. 3).
+
+    Raises: ValueError if sparsity is outside [0, 1] or step is negative.
+    """
+    _check(sparsity=sparsity, step=step)
+    return lambda t: sparsity if t >= step else 0.0
+
+
+def iterative(sparsity: float, rounds: int, every: int, start: int = 0) -> Schedule:
+    """`rounds` prunings, `every` steps apart from `start`, each of the same fraction of what is left.
+
+    After round r: 1 - (1 - sparsity)^(r / rounds), as in Frankle and Carbin (2019). A sparsity of 1 is reached in round
+      1.
+
+    Args:
+      sparsity: after the last round, in [0, 1].
+      rounds, every: positive ints; `every` in steps.
+      start: step of the first round.
+    Raises: ValueError for an argument outside its range.
+    """
+    _check(sparsity=sparsity, step=start, rounds=rounds, every=every)
+
+    def schedule(t):
+        done = min(max((t - start) // every + 1, 0), rounds)
+        return sparsity if done == rounds else 1 - (1 - sparsity) ** (done / rounds)
+
+    return schedule
+
+
+def gradual(sparsity: float, start: int, stop: int, every: int = 1, initial: float = 0.0) -> Schedule:
+    """The cubic ramp of Zhu and Gupta (2017): s_f + (s_i - s_f) (1 - (t - t_0) / (t_n - t_0))^3 from t_0 to t_n.
+
+    Args:
+      sparsity: s_f, from `stop` on, in [0, 1].
+      start, stop: t_0 < t_n, in steps; 0 before `start`.
+      every: steps between two prunings; in between the sparsity stands.
+      initial: s_i, at `start`, in [0, sparsity].
+    Raises: ValueError for an argument outside its range.
+    """
+    _check(sparsity=sparsity, initial=initial, step=start, every=every)
+    if stop <= start:
+        raise ValueError(f"stop must be after start, step {start}; got {stop}")
+    if initial > sparsity:
+        raise ValueError(f"initial must not exceed sparsity, {sparsity}; got {initial}")
+
+    def schedule(t):
+        if t < start:
+            return 0.0
+        if t >= stop:
+            return sparsity
+        t -= (t - start) % every
+        return sparsity + (initial - sparsity) * (1 - (t - start) / (stop - start)) ** 3
+
+    return schedule
+
+
+def is_due(schedule: Schedule, step: int) -> bool:
+    """Whether `schedule` asks for more at `step` than at the step before; at step 0, whether it asks for anything."""
+    return schedule(step) > (schedule(step - 1) if step > 0 else 0.0)
+
+
+def _check(step, rounds=1, every=1, **sparsities):
+    for name, value in sparsities.items():
+        if not 0 <= value <= 1:
+            raise ValueError(f"{name} is a fraction pruned, in [0, 1]; got {value}")
+    if step < 0:
+        raise ValueError(f"the first step must not be negative; got {step}")
+    for name, value in (("rounds", rounds), ("every", every)):
+        if value < 1:
+            raise ValueError(f"{name} must be at least 1; got {value}")

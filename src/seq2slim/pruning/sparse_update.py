@@ -1,0 +1,40 @@
+"""The optax transformation that keeps pruned weights at exactly 0.0 whatever the optimiser remembers or decays."""
+
+import jax
+import jax.numpy as jnp
+import optax
+
+
+def keep_pruned(optimizer: optax.GradientTransformation, masks) -> optax.GradientTransformationExtraArgs:
+    """`optimizer`, with pruned weights at exactly +0.0 after every update (See et al. 2016, sec. 3.4).
+
+    Gradients are masked before `optimizer` sees them, so a clip inside it measures the norm of the surviving gradient:
+      put `optax.clip_by_global_norm` inside. Updates are replaced again afterwards, where momentum or weight decay may
+      have leaked: a pruned weight w gets the update -w, and w + (-w) is +0.0, also for a w that was not zero yet.
+      (Without `params` in `update` it gets 0.0, and weights must have been zeroed by `apply_masks`.)
+
+    The optimiser state does not depend on the masks' values. Masks may be traced: build the optimiser inside a jitted
+    step to pass them as an argument, which also lets them change between steps without a new compilation.
+
+    Args:
+      optimizer: any optax transformation.
+      masks: structure of params; bool arrays, True keeps; a scalar leaf is never pruned and passes through.
+    Returns: a transformation with `init(params)` and `update(grads, state, params)`.
+    """
+    prunable = jax.tree.map(lambda mask: jnp.ndim(mask) > 0, masks)
+    prunable_masks = jax.tree.map(lambda yes, mask: mask if yes else optax.MaskedNode(), prunable, masks)
+
+    def mask_gradients(gradients, params=None):
+        del params
+        return jax.tree.map(lambda mask, g: jnp.where(mask, g, jnp.zeros((), g.dtype)), prunable_masks, gradients)
+
+    def mask_updates(updates, params=None):
+        if params is None:
+            return mask_gradients(updates)
+        return jax.tree.map(lambda mask, u, w: jnp.where(mask, u, -w), prunable_masks, updates, params)
+
+    def on_prunable(function):
+        # A function, not the tree: optax would call a params class that is callable, as Equinox modules are.
+        return optax.masked(optax.stateless(function), lambda _: prunable)
+
+    return optax.chain(on_prunable(mask_gradients), optimizer, on_prunable(mask_updates))
