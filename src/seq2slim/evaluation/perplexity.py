@@ -1,0 +1,43 @@
+"""Corpus perplexity."""
+
+import math
+from collections.abc import Callable, Iterable
+from typing import Any, NamedTuple
+
+
+class Perplexity(NamedTuple):
+    """Perplexity of a corpus and what it was computed from."""
+
+    perplexity: float  # exp(nll / tokens); inf beyond the range of a float
+    nll: float  # total negative log-likelihood, nats
+    tokens: int  # target tokens, EOS counted, padding not
+
+
+def corpus_perplexity(loss: Callable[[Any], tuple[Any, Any]], batches: Iterable[Any]) -> Perplexity:
+    """exp(total NLL / number of target tokens), EOS and <unk> counted as tokens (Luong et al. 2015).
+
+    One quotient over the corpus: not a mean over batches, which would weigh short batches too much. Sums are kept in
+    float64 on the host.
+
+    Args:
+      loss: batch -> (summed NLL in nats, number of target tokens), scalars of any kind; usually a jitted function.
+      batches: what `loss` takes, each pair of sentences once.
+    Returns: Perplexity; nan if any loss is nan.
+    Raises: ValueError if there is no target token at all.
+    """
+    nll, tokens = 0.0, 0
+    for batch in batches:
+        batch_nll, batch_tokens = loss(batch)
+        nll += float(batch_nll)
+        tokens += int(batch_tokens)
+    if tokens == 0:
+        raise ValueError("perplexity needs at least one target token, got none (empty split, or all rows are padding)")
+    return Perplexity(safe_exp(nll / tokens), nll, tokens)
+
+
+def safe_exp(x: float) -> float:
+    """exp(x), inf where it overflows (an untrained or diverged model), nan for nan."""
+    try:
+        return math.exp(x)
+    except OverflowError:
+        return math.inf
