@@ -7,8 +7,8 @@ One save is one folder, and a folder with a save's name is always complete:
       manifest.json           size and SHA-256 of every file, name, dtype and shape of every leaf; written last
 
 It is written as `saving-...`, fsync'ed and renamed; a save to be dropped is renamed to `removing-...` first, so that no
-half-deleted folder is ever taken for a save. Orbax restores a flipped bit without a word, therefore the manifest is checked
-before each restore. Only `save` changes the folder: reading a run that another process writes is safe.
+half-deleted folder is ever taken for a save. Orbax restores a flipped bit silently, so the manifest is checked before
+each restore. Only `save` changes the folder: reading a run that another process writes is safe.
 """
 
 import hashlib
@@ -70,7 +70,7 @@ class Checkpoints:
           items: name -> pytree of arrays (jax or numpy; typed PRNG keys as their key data).
           best: whether this is the best so far.
         Returns: the folder of the save.
-        Raises: CheckpointError if it could not be written (a full disk); earlier saves are untouched, its own traces removed.
+        Raises: CheckpointError if it could not be written (a full disk); earlier saves are untouched, it is removed.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
         self._clean()
@@ -113,7 +113,7 @@ class Checkpoints:
 
         Args:
           like: name -> pytree of arrays or jax.ShapeDtypeStruct; other items of the save are neither read nor checked.
-            Leaves come back as numpy where `like` has numpy, else as jax arrays, sharded as in `like` if over several devices.
+            Leaves come back as numpy where `like` has numpy, else as jax arrays (sharded as in `like`, if at all).
           step: take this step only.
           best: take saves only that were the best when saved.
         Returns: (step, items like `like`, bit for bit what was saved), or None if no save passes.
@@ -136,7 +136,7 @@ class Checkpoints:
         return save.step, restored
 
     def restore_item(self, name: str, like=None, step: int | None = None, best: bool = False) -> tuple[int, Any] | None:
-        """One item alone, without `like` as nested dicts of jax arrays. Arguments, result and errors as in `restore`."""
+        """One item alone, without `like` as nested dicts of jax arrays; everything else as in `restore`."""
         if like is not None:
             found = self.restore({name: like}, step, best)
             return found and (found[0], found[1][name])

@@ -1,6 +1,6 @@
 """`metrics.jsonl`: what a run measured, one JSON object a line, each with its "step"; and the same in TensorBoard.
 
-JSON has no word for them, so NaN and the infinities are written as the strings "NaN", "Infinity" and "-Infinity", and read
+JSON has no word for NaN and the infinities: they are written as the strings "NaN", "Infinity", "-Infinity", and read
 back as floats. Lines are appended and handed to the system at once: a kill loses at most the line being written.
 """
 
@@ -34,7 +34,7 @@ class Metrics:
         self._board = SummaryWriter(str(home / "tensorboard"), purge_step=step + 1) if tensorboard else None
 
     def write(self, step: int, **values: Any):
-        """Appends one line, numbers also to TensorBoard. Values: numbers, arrays, strings, bools, None, lists, dicts."""
+        """Appends one line, numbers also to TensorBoard. Values: numbers, arrays, strings, bools, None, lists."""
         line = {"step": int(step), **{name: plain(value) for name, value in values.items()}}
         self._file.write(json.dumps(encoded(line), allow_nan=False) + "\n")
         self._file.flush()
