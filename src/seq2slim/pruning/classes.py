@@ -30,7 +30,7 @@ def is_prunable(leaf):
 
 
 def each_leaf(params):
-    """The default classes: every floating leaf with ndim >= 2 is a class named by its path, all others are never pruned.
+    """The default classes: a floating leaf with ndim >= 2 is a class named by its path, all others are never pruned.
 
     Args:
       params: pytree of arrays (or of `jax.ShapeDtypeStruct`).

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import jax
 import numpy as np
 
-from seq2slim.pruning.classes import NEVER_PRUNED, class_names, lstm_subgroups
+from seq2slim.pruning.classes import NEVER_PRUNED, class_names, leaf_paths, lstm_subgroups
 from seq2slim.pruning.masks import kept_arrays
 
 BLOCK = 1 << 20  # weights looked at together
@@ -62,7 +62,10 @@ def summary(params, masks, *, classes=None) -> Summary:
     """
     kept = kept_arrays(params, masks)
     leaves = jax.tree.leaves(params)
-    names = class_names(params, classes)
+    if classes is None:
+        names = [NEVER_PRUNED if np.ndim(mask) == 0 else path for path, mask in zip(leaf_paths(params), kept)]
+    else:
+        names = class_names(params, classes)
     measured = defaultdict(list)
     never_pruned = 0
     for weight, mask, name in zip(leaves, kept, names):

@@ -123,9 +123,7 @@ class _Prunable:
         self.all = sorted(n for group in self.groups.values() for n in group)
         self.traced = _any_traced([*self.leaves, *self.kept])
         if not self.groups:
-            raise ValueError(
-                "no leaf of params is prunable; name their classes (by default: floating leaves with ndim >= 2)"
-            )
+            raise ValueError("no leaf of params is prunable; by default only floating leaves with ndim >= 2 are")
         for name, group in self.groups.items():
             if self.size(group) == 0:
                 raise ValueError(f"class {name!r} has no weight")

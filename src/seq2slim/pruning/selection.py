@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-BLOCK = 1 << 17  # weights; half a MiB of float32, so a block and its comparisons stay in the L2 cache of one core
+BLOCK = 1 << 18  # weights; 1 MiB of float32: small enough for a core's cache, and the interpreter's share is small
 SAMPLE = 1 << 17  # scores sampled to bracket the threshold
 PRUNED = -1.0  # score of an already pruned weight
 
@@ -75,7 +75,7 @@ def deviation(weights: Sequence, kept=None) -> float:
         values -= shift
         mean = values.mean()
         values -= mean
-        return values.size, mean, np.dot(values, values)
+        return values.size, mean, np.square(values, out=values).sum()
 
     count, mean, squares = 0, 0.0, 0.0
     with np.errstate(invalid="ignore", over="ignore"):
@@ -176,46 +176,42 @@ class _Scores:
         return np.concatenate(scores)
 
     def _select(self, rank, low, high):
-        """The threshold of `rank` if it lies in [low, high], else None. The ends are counted apart: many may equal them."""
-        cuts = [
-            (_last(low, True, s, d), _last(low, False, s, d), _last(high, True, s, d), _last(high, False, s, d))
-            for s, d in zip(self.scales, self.dtypes)
-        ]
+        """The threshold of `rank` if it lies in [low, high], else None."""
+        ends = [(_last(low, False, s, d), _last(high, True, s, d)) for s, d in zip(self.scales, self.dtypes)]
 
         def split(block):
             magnitude = self.magnitudes(block)
             if np.isnan(magnitude.max()):
-                index = block.start + int(np.flatnonzero(np.isnan(magnitude))[0])
-                place = tuple(int(i) for i in np.unravel_index(index, self.shapes[block.array]))
-                raise ValueError(
-                    f"weight {list(place)} of {self.names[block.array]!r} is NaN; pruning by magnitude needs numbers"
-                )
-            below_low, to_low, below_high, to_high = cuts[block.array]
-            n_to_low = np.count_nonzero(magnitude <= to_low)
-            n_below_low = n_to_low if below_low == to_low else np.count_nonzero(magnitude <= below_low)
-            inside = (magnitude > to_low) & (magnitude <= below_high)
-            between = magnitude[inside]
-            n_to_high = np.count_nonzero(magnitude <= to_high)
-            return n_below_low, n_to_low, between, n_to_high, block.array
+                raise ValueError(self._describe_nan(block, magnitude))
+            to_low, below_high = ends[block.array]
+            outside = magnitude <= to_low
+            between = magnitude[(magnitude <= below_high) > outside]
+            return np.count_nonzero(outside), _score(between, self.scales[block.array])
 
-        below_low = to_low = to_high = 0
-        between = []
-        for n_below_low, n_to_low, magnitude, n_to_high, array in _run(split, self.blocks):
-            below_low += n_below_low
-            to_low += n_to_low
-            to_high += n_to_high
-            between.append(_score(magnitude, self.scales[array]))
-        if rank <= below_low or rank > to_high:
-            return None
-        if rank <= to_low:
-            return Threshold(float(low), int(rank - below_low))
-        between = np.concatenate(between)
-        rank -= to_low
-        if rank > between.size:
-            return Threshold(float(high), int(rank - between.size))
-        between.partition(rank - 1)
-        score = between[rank - 1]
-        return Threshold(float(score), int(rank - np.count_nonzero(between < score)))
+        counts, between = zip(*_run(split, self.blocks))
+        n_low, between = sum(counts), np.concatenate(between)
+        place = rank - n_low
+        if 0 < place <= between.size:
+            between.partition(place - 1)
+            score = between[place - 1]
+            return Threshold(float(score), int(place - np.count_nonzero(between < score)))
+        # At an end of the bracket, where any number of scores may be equal: they are counted, not collected.
+        if place <= 0:
+            n_below = self._count(low, strict=True)
+            return Threshold(float(low), rank - n_below) if rank > n_below else None
+        n_below = self._count(high, strict=True)
+        return Threshold(float(high), rank - n_below) if rank <= self._count(high, strict=False) else None
+
+    def _count(self, score, strict):
+        """How many scores are below `score`, or equal to it unless `strict`."""
+        ends = [_last(score, strict, s, d) for s, d in zip(self.scales, self.dtypes)]
+        counts = _run(lambda block: np.count_nonzero(self.magnitudes(block) <= ends[block.array]), self.blocks)
+        return sum(counts)
+
+    def _describe_nan(self, block, magnitude):
+        index = block.start + int(np.flatnonzero(np.isnan(magnitude))[0])
+        place = [int(i) for i in np.unravel_index(index, self.shapes[block.array])]
+        return f"weight {place} of {self.names[block.array]!r} is NaN; it has no magnitude to rank"
 
     def masks(self, limit):
         """Keep-masks of the weights above a `Threshold`, and not pruned before."""
@@ -259,7 +255,7 @@ def _score(magnitude, scale):
 
 
 def _last(score, strict, scale, dtype):
-    """The largest magnitude whose score is below `score` (or equal to it, unless `strict`), as a scalar of `dtype`; -2 if none.
+    """The largest magnitude that scores below `score` (or the same, unless `strict`), a scalar of `dtype`; -2 if none.
 
     Division rounds monotonically, so the scores up to `score` are the magnitudes up to this one: found by bisection on
       the bits, it lets a block be compared in its own dtype and gives the same answer as comparing every float64 score.
@@ -285,8 +281,12 @@ def _last(score, strict, scale, dtype):
 
 
 def _run(function, blocks):
-    """Map over blocks, in order; on all cores when there are several, as NumPy works outside the interpreter lock."""
-    if len(blocks) < 4:
-        return map(function, blocks)
-    with ThreadPoolExecutor(min(os.cpu_count() or 1, 16)) as pool:
-        return list(pool.map(function, blocks))
+    """Results of `function` over blocks, in order; on all cores, as NumPy works outside the interpreter lock."""
+    workers = min(os.cpu_count() or 1, 16, len(blocks) // 4)
+    if workers < 2:
+        return [function(block) for block in blocks]
+    share = -(-len(blocks) // (8 * workers))  # a task for each block would cost more than the block
+    parts = [blocks[start : start + share] for start in range(0, len(blocks), share)]
+    with ThreadPoolExecutor(workers) as pool:
+        done = pool.map(lambda part: [function(block) for block in part], parts)
+        return [result for part in done for result in part]

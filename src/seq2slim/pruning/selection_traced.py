@@ -50,7 +50,7 @@ def keep_largest(weights: Sequence, k, scales=None, kept=None) -> list[jax.Array
 
 
 def deviation(weights: Sequence, kept=None) -> jax.Array:
-    """Population standard deviation of the kept weights of several arrays, within a few float32 roundings of the exact one.
+    """Population standard deviation of the kept weights of several arrays, within a few float32 roundings.
 
     float64 is not there under jit. Weights are mapped to [0, 1] by their range, so squares neither overflow nor vanish,
     and sums are taken over runs of 128 numbers, then over runs of 128 of those, and so on, where rounding errors stay
