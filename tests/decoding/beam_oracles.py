@@ -23,7 +23,7 @@ def integer_table(seed):
 
 
 def table_step(table):
-    """A step in beam_search's form: the carry is a number that hashes the prefix. The initial state tells sentences apart."""
+    """A step for beam_search: the carry is a number that hashes the prefix; its start tells sentences apart."""
 
     def step(state, token):
         state = next_state(state, token)
@@ -99,9 +99,8 @@ def naive_beam(table, state, beam, kind, alpha, shortest, longest, log_probs=log
             if word == EOS and rank < beam:
                 finished.append((-cost / penalty(kind, alpha, length), -cost, [*words, EOS]))
         finished = sorted(finished, key=lambda hypothesis: -hypothesis[0])[:beam]  # stable: the older first
-        live = [(-cost, [*words, word], state, word) for cost, _, word, words, state in candidates if word != EOS][
-            :beam
-        ]
+        going_on = [candidate for candidate in candidates if candidate[2] != EOS][:beam]
+        live = [(-cost, [*words, word], state, word) for cost, _, word, words, state in going_on]
         if not live or (len(finished) == beam and finished[-1][0] >= live[0][0] / penalty(kind, alpha, length)):
             break
     return finished

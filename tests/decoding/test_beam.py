@@ -1,4 +1,4 @@
-"""Beam search against exhaustive enumeration, greedy search and a slow beam search; independence; early stop; limits."""
+"""Beam search against exhaustive enumeration, greedy search and a slow beam search; independence of neighbours."""
 
 import functools
 
