@@ -1,0 +1,87 @@
+"""From batches to lines of text: the host loop around a jitted search."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from seq2slim.data.batching import Batch
+from seq2slim.data.vocabulary import PAD, UNK, Vocabulary
+from seq2slim.decoding.hypotheses import BeamResult
+from seq2slim.decoding.unknown_words import replace_unknown_words, source_index
+
+Search = Callable[[Batch], BeamResult]
+
+
+class UnknownWords(NamedTuple):
+    """What unknown-word replacement needs beside the attention."""
+
+    source_lines: Sequence[str]  # all lines of the split, by line number
+    source_vocabulary: Vocabulary
+    reversed_source: bool  # as the batches were made
+    dictionary: Mapping[str, str] | None = None  # source word -> target word; None copies always
+
+
+def search_lines(search: Search, batches: Iterable[Batch]) -> Iterator[tuple[int, np.ndarray, BeamResult]]:
+    """The n-best of every line, as the batches order them: (line number, source int32[S], BeamResult [K] and [K, T]).
+
+    Results are numpy arrays. Filling rows (id -1) are left out. One batch is searched ahead of the reader, so a device
+    works while the host detokenises.
+    """
+
+    def lines(batch: Batch, result: BeamResult):
+        result = BeamResult(*(np.asarray(field) for field in result))
+        for row, line in enumerate(np.asarray(batch.ids)):
+            if line >= 0:
+                yield int(line), np.asarray(batch.source[row]), BeamResult(*(field[row] for field in result))
+
+    before = None
+    for batch in batches:
+        ahead = batch, search(batch)
+        if before is not None:
+            yield from lines(*before)
+        before = ahead
+    if before is not None:
+        yield from lines(*before)
+
+
+def translate(
+    search: Search,
+    batches: Iterable[Batch],
+    vocabulary: Vocabulary,
+    count: int,
+    unknown_words: UnknownWords | None = None,
+) -> list[str]:
+    """The best hypothesis of every line as text, in line order.
+
+    Args:
+      search: batch -> BeamResult; a jitted function, compiled once for each shape of batch.
+      batches: every line at most once, in any order.
+      vocabulary: of the target side.
+      count: lines of the split. A line that stands in no batch, or whose source is empty, gives an empty line.
+      unknown_words: replace <unk> through the attention; None leaves "<unk>" in the text.
+    Returns: `count` strings.
+    Raises: ValueError if a line number is `count` or more, or comes twice.
+    """
+    texts: list[str | None] = [None] * count
+    for line, source, result in search_lines(search, batches):
+        if line >= count:
+            raise ValueError(f"line {line} in a batch, but the split has {count} lines")
+        if texts[line] is not None:
+            raise ValueError(f"line {line} stands in two batches")
+        words = max(int(result.length[0]) - 1, 0) if (source != PAD).any() else 0  # without EOS
+        ids = result.tokens[0, :words]
+        if unknown_words is None or UNK not in ids:
+            texts[line] = vocabulary.decode(ids)
+        else:
+            texts[line] = _with_source_words(line, ids, result.attention[0, :words], source, vocabulary, unknown_words)
+    return [text or "" for text in texts]
+
+
+def _with_source_words(line, ids, attention, source, vocabulary: Vocabulary, unknown_words: UnknownWords) -> str:
+    aligned = source_index(
+        attention, int((source != PAD).sum()), len(source), reversed_source=unknown_words.reversed_source
+    )
+    source_tokens = unknown_words.source_vocabulary.tokens(unknown_words.source_lines[line])
+    tokens = [vocabulary.token(int(token_id)) for token_id in ids]
+    return vocabulary.join(replace_unknown_words(tokens, ids == UNK, aligned, source_tokens, unknown_words.dictionary))
