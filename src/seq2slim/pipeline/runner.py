@@ -38,6 +38,11 @@ _RECORDED = ("seq2slim", "jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "
 _SMALL = 2**20  # bytes; larger files have checks of their own (checkpoints) or would take long to hash at each look
 
 
+def runs_folder() -> Path:
+    """Where homes live: $SEQ2SLIM_RUNS, else runs/."""
+    return Path(os.environ.get("SEQ2SLIM_RUNS") or "runs")
+
+
 @dataclass(frozen=True)
 class RunOptions:
     """How an experiment is run, whatever it computes.
@@ -71,7 +76,7 @@ class Runner:
     """
 
     def __init__(self, runs: Path | None = None, console: Console | None = None, options: RunOptions = RunOptions()):
-        self.runs = Path(runs) if runs is not None else Path(os.environ.get("SEQ2SLIM_RUNS") or "runs")
+        self.runs = Path(runs) if runs is not None else runs_folder()
         self.console = console or Console()
         self.options = options
         self.stop_signal: signal.Signals | None = None
@@ -224,9 +229,10 @@ class Runner:
         self._running = True
         try:
             yield
-        except StopRequested:
+        except StopRequested as stop:
             self.console.finish()
-            self._say_how_to_go_on(f"stopped by {self.stop_signal.name if self.stop_signal else 'request'}")
+            name = self.stop_signal.name if self.stop_signal else "request"
+            self._say_how_to_go_on(f"stopped by {name}" + (f": {stop}" if str(stop) else ""))
             raise SystemExit(128 + (self.stop_signal or signal.SIGTERM)) from None
         finally:
             self._running = False
@@ -238,13 +244,16 @@ class Context:
     """What a running stage may ask of its runner.
 
     Attributes:
-      console: for lines and tables.
+      console: for tables and the like.
+      say: prints one line.
+      progress: moves the bar: `progress(step=, total=, tokens_per_s=, loss=)`.
       cache: a folder that all stages share, for downloads and the like; made on demand by who uses it.
     """
 
     def __init__(self, runner: Runner, stage: Stage):
         self._runner, self._stage = runner, stage
         self.console = runner.console
+        self.say = runner.console.say
         self.cache = runner.runs / "cache"
         self.progress = partial(runner.console.progress, f"{stage.kind}-{identity(stage)[:6]}")
 

@@ -1,0 +1,19 @@
+"""Dropout as a pure function of its key."""
+
+import jax
+import jax.numpy as jnp
+
+
+def split_key(key, count):
+    """`count` independent keys, or as many None where `key` is None (no dropout)."""
+    return [None] * count if key is None else list(jax.random.split(key, count))
+
+
+def dropout(key, x, rate):
+    """Zeroes each value with probability `rate` and scales the others by 1 / (1 - rate); `x` itself where key is None.
+
+    Args: key: PRNG key or None. x: float array, any shape. rate: Python float in [0, 1).
+    """
+    if key is None or rate == 0:
+        return x
+    return jnp.where(jax.random.bernoulli(key, 1 - rate, x.shape), x / (1 - rate), 0)

@@ -1,0 +1,91 @@
+"""Named models: those of the papers to the letter, and the ones chosen for one small machine."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from typing import Literal
+
+from seq2slim.models.config import Seq2SeqConfig
+
+
+def weight_classes(config: Seq2SeqConfig) -> tuple[tuple[str, str], ...]:
+    """Rules from parameter paths to the classes of See et al. 2016 (fig. 4): 12 of them for their model; biases are never pruned.
+
+    Returns: (glob over a path such as "encoder/layer_1/forward/kernel", class name) pairs, as `pruning.classes_by_rules` takes them.
+    """
+    layers = range(1, config.layers + 1)
+    return (
+        ("source_embedding/embedding", "source embedding"),
+        ("target_embedding/embedding", "target embedding"),
+        *((f"encoder/layer_{k}/*/kernel", f"source layer {k}") for k in layers),
+        *((f"decoder/layer_{k}/kernel", f"target layer {k}") for k in layers),
+        ("attention/*", "attention"),
+        ("softmax/kernel", "softmax"),
+        ("*/bias", "never pruned"),
+    )
+
+
+def see2016(source_vocabulary=50_000, target_vocabulary=50_000, **changes):
+    """See, Luong & Manning 2016: 216,000,000 weights in 12 classes (no feeding, as their figure 4 counts)."""
+    return Seq2SeqConfig(source_vocabulary, target_vocabulary, **changes)
+
+
+def _kim2016(source_vocabulary=50_004, target_vocabulary=50_004, **changes):
+    paper = dict(attention="general", input_feeding=True, lstm_bias=True, output_bias=True, dropout=0.3)
+    return Seq2SeqConfig(source_vocabulary, target_vocabulary, **(paper | changes))
+
+
+def kim2016_teacher(*vocabularies, **changes):
+    """Kim & Rush 2016, the 4x1000 teacher: 221,094,004 parameters at 50,004 words a side."""
+    return _kim2016(*vocabularies, **changes)
+
+
+def kim2016_student(*vocabularies, **changes):
+    """Kim & Rush 2016, the 2x500 student: 84,814,004 parameters at 50,004 words a side."""
+    return _kim2016(*vocabularies, **(dict(layers=2, units=500) | changes))
+
+
+def base(source_vocabulary, target_vocabulary, **changes):
+    """The headline model: at most 16M weights with 6,000 words a side."""
+    return Seq2SeqConfig(source_vocabulary, target_vocabulary, **(dict(layers=1, units=512, dropout=0.3) | changes))
+
+
+def small(source_vocabulary, target_vocabulary, **changes):
+    """The studies' model: the paper's architecture at 2x256, at most 8M weights with 6,000 words a side."""
+    return Seq2SeqConfig(source_vocabulary, target_vocabulary, **(dict(layers=2, units=256, dropout=0.3) | changes))
+
+
+def tiny(source_vocabulary, target_vocabulary, **changes):
+    """For tests and smoke runs."""
+    return Seq2SeqConfig(source_vocabulary, target_vocabulary, **(dict(layers=1, units=48, dropout=0.0) | changes))
+
+
+PRESETS: dict[str, Callable[..., Seq2SeqConfig]] = {
+    preset.__name__: preset for preset in (see2016, kim2016_teacher, kim2016_student, base, small, tiny)
+}
+
+
+@dataclass(frozen=True)
+class ModelOptions:
+    """A preset, and what differs from it (None: as in the preset); the fields are those of `Seq2SeqConfig`.
+
+    Attributes: preset: a key of PRESETS.
+    """
+
+    preset: Literal["see2016", "kim2016_teacher", "kim2016_student", "base", "small", "tiny"] = "small"
+    layers: int | None = None
+    units: int | None = None
+    embedding: int | None = None
+    attention: Literal["dot", "general", "none"] | None = None
+    input_feeding: bool | None = None
+    bidirectional: bool | None = None
+    lstm_bias: bool | None = None
+    output_bias: bool | None = None
+    dropout: float | None = None
+    output_dropout: float | None = None
+    init_scale: float | None = None
+
+    def build(self, source_vocabulary: int, target_vocabulary: int) -> Seq2SeqConfig:
+        """The configuration for vocabularies of so many words."""
+        own = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "preset"}
+        changes = {name: value for name, value in own.items() if value is not None}
+        return PRESETS[self.preset](source_vocabulary, target_vocabulary, **changes)

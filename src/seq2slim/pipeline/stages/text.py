@@ -1,0 +1,64 @@
+"""Parallel text made ready for a model: vocabularies, token ids on disk, and how they are read in batches."""
+
+import functools
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import ClassVar
+
+from seq2slim.data import corpora
+from seq2slim.data.corpora import Corpus, CorpusConfig
+from seq2slim.data.tokenised import TokenisedCorpus, tokenise
+from seq2slim.data.vocabulary import Vocabulary, VocabularyConfig, train_vocabularies
+from seq2slim.pipeline.runner import runs_folder
+from seq2slim.pipeline.stage import Stage
+
+SOURCE_VOCABULARY, TARGET_VOCABULARY, TOKENISED = "source.vocabulary", "target.vocabulary", "tokenised"
+
+
+@functools.cache
+def load_corpus(config: CorpusConfig) -> Corpus:
+    """The corpus, prepared in the cache of the runs folder the first time."""
+    return corpora.load(config, runs_folder() / "cache", report=print)
+
+
+@dataclass(frozen=True)
+class Text(Stage):
+    """A corpus in token ids.
+
+    Attributes:
+      corpus: which text; enters the identity by its content alone, not by name or path.
+      vocabulary: how it becomes tokens.
+      max_length: longer training pairs (tokens on either side) are dropped, and counted.
+    """
+
+    kind: ClassVar[str] = "text"
+    corpus: CorpusConfig = field(default=CorpusConfig(), metadata={"identity": False})
+    vocabulary: VocabularyConfig = VocabularyConfig()
+    max_length: int = 50
+
+    def content_hash(self) -> str:
+        return load_corpus(self.corpus).sha256
+
+    def describe(self) -> str:
+        v = self.vocabulary
+        return f"{self.corpus.name}, {v.size:,} {v.kind}{' joint' if v.joint else ''}, at most {self.max_length} tokens"
+
+    def run(self, home: Path, context) -> dict:
+        corpus = load_corpus(self.corpus)
+        sides = [corpora.read_lines(path) for path in corpus.splits["train"]]
+        source, target = train_vocabularies(*sides, self.vocabulary, context.console.say)
+        tokenised = tokenise(corpus, source, target, home / TOKENISED, self.max_length)
+        source.save(home / SOURCE_VOCABULARY)
+        target.save(home / TARGET_VOCABULARY)
+        context.console.say(tokenised.dropped)
+        return {split: dict(part.counts) for split, part in tokenised.splits.items()}
+
+
+def vocabularies(home: Path) -> tuple[Vocabulary, Vocabulary]:
+    """(source, target) vocabulary of a finished Text stage, or of a model that keeps copies of them."""
+    return Vocabulary.load(home / SOURCE_VOCABULARY), Vocabulary.load(home / TARGET_VOCABULARY)
+
+
+def tokenised(home: Path) -> TokenisedCorpus:
+    """Token ids of a finished Text stage, memory-mapped."""
+    return TokenisedCorpus.load(home / TOKENISED)

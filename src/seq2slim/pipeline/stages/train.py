@@ -1,0 +1,125 @@
+"""Training a model from its seed, and training one on: retraining a pruned model, or its dense control."""
+
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, ClassVar, NamedTuple
+
+import jax
+
+from seq2slim.data import batching
+from seq2slim.evaluation.perplexity import corpus_perplexity
+from seq2slim.models import ModelOptions, Seq2Seq, Seq2SeqConfig, init_params
+from seq2slim.pipeline.model_files import Model, load_model, save_model
+from seq2slim.pipeline.stage import Stage, StopRequested
+from seq2slim.pipeline.stages import text as texts
+from seq2slim.pipeline.stages.text import Text
+from seq2slim.training.config import TrainingConfig
+from seq2slim.training.learning_rates import learning_rate
+from seq2slim.training.loop import Run, Stopped, fit, total_steps
+from seq2slim.training.optimizers import make_optimizer
+from seq2slim.training.state import new_state
+from seq2slim.training.step import make_eval_step, make_train_step
+
+
+@dataclass(frozen=True)
+class Train(Stage):
+    """A model trained from its seed.
+
+    Attributes:
+      text: what it learns from. model: its architecture. training: how.
+      reverse_source: whether the encoder reads the source backwards (Luong et al. 2015).
+      seed: of initialisation, batches and dropout.
+    """
+
+    kind: ClassVar[str] = "train"
+    text: Text
+    model: ModelOptions = ModelOptions()
+    training: TrainingConfig = TrainingConfig()
+    reverse_source: bool = True
+    seed: int = 1
+
+    def run(self, home: Path, context) -> dict:
+        source, target = texts.vocabularies(context.home(self.text))
+        config = self.model.build(len(source), len(target))
+        params = init_params(config, jax.random.fold_in(jax.random.key(self.seed), 0))
+        return _train(self, Model(config, params, None, self.reverse_source), self.training, home, context)
+
+
+@dataclass(frozen=True)
+class Retrain(Stage):
+    """A model trained on from the parameters of its parent, under the parent's masks where it is pruned.
+
+    Of a pruned parent this is the sparse retraining of See et al. 2016 (sec. 3.4); of a dense one, its control.
+    """
+
+    kind: ClassVar[str] = "retrain"
+    parent: Stage
+    training: TrainingConfig = TrainingConfig()
+    seed: int = 1
+
+    @property
+    def text(self) -> Text:
+        """What the parent learnt from."""
+        return self.parent.text
+
+    def run(self, home: Path, context) -> dict:
+        return _train(self, load_model(context.home(self.parent)), self.training, home, context)
+
+
+class _Watcher(NamedTuple):
+    context: Any
+
+    @property
+    def stop_requested(self) -> bool:
+        return self.context.stop_requested
+
+    def progress(self, **values):
+        self.context.progress(**values)
+
+    def say(self, line: str):
+        self.context.console.say(line)
+
+
+def batch_config(model: Model, batch_size: int) -> batching.BatchConfig:
+    """How batches for `model` are laid out."""
+    return batching.BatchConfig(batch_size=batch_size, reverse_source=model.reverse_source)
+
+
+def validation(config: Seq2SeqConfig, split, batches: batching.BatchConfig):
+    """params -> {"valid_loss": nats per target token, "valid_perplexity"}, over a tokenised split."""
+    step = make_eval_step(Seq2Seq(config))
+
+    def evaluate(params) -> dict[str, float]:
+        found = corpus_perplexity(partial(step, params), batching.evaluation_batches(split, batches))
+        return {"valid_loss": found.nll / found.tokens, "valid_perplexity": found.perplexity}
+
+    return evaluate
+
+
+def _train(stage: Train | Retrain, model: Model, config: TrainingConfig, home: Path, context) -> dict:
+    text_home = context.home(stage.text)
+    corpus = texts.tokenised(text_home)
+    batches = batch_config(model, config.batch_size)
+    steps_per_epoch = batching.steps_per_epoch(len(corpus["train"]), batches)
+    rate = learning_rate(
+        config.schedule, config.optimizer.learning_rate, steps_per_epoch, total_steps(config, steps_per_epoch)
+    )
+    optimizer = make_optimizer(config.optimizer, rate)
+    run = Run(
+        step=make_train_step(model.module, optimizer, config, rate),
+        batches=partial(batching.train_batches, corpus["train"], batches, stage.seed),
+        evaluate=validation(model.config, corpus["valid"], batches),
+        steps_per_epoch=steps_per_epoch,
+        config=config,
+        masks=model.masks,
+    )
+    key = jax.random.fold_in(jax.random.key(stage.seed), 1)
+    state = new_state(model.params, optimizer, key, config.average_decay > 0, model.masks)
+    try:
+        params = fit(run, state, home, _Watcher(context))
+    except Stopped as stopped:
+        context.console.say(str(stopped))
+        raise StopRequested from stopped
+    save_model(home, model._replace(params=params), text_home)
+    return {"steps": run.total_steps, "weights": sum(leaf.size for leaf in jax.tree.leaves(params))}

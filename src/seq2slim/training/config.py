@@ -1,0 +1,89 @@
+"""How a model is trained: one frozen dataclass a concept."""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+
+def _positive(owner, *names):
+    for name in names:
+        if getattr(owner, name) <= 0:
+            raise ValueError(f"{name} must be positive, got {getattr(owner, name)}")
+
+
+@dataclass(frozen=True)
+class ScheduleConfig:
+    """Learning rate over time, in epochs (fractions allowed).
+
+    Attributes:
+      kind: `halving` is the papers' constant-then-halving, `cosine` a linear warm-up then a cosine to zero, or `constant`.
+      halve_after: epochs at the full rate (halving).
+      halve_every: epochs between halvings (halving).
+      timing: whether the first halving comes at `halve_after` (the papers' prose) or one `halve_every` later (Luong's code).
+      warmup: epochs of linear rise from zero (cosine).
+    """
+
+    kind: Literal["constant", "halving", "cosine"] = "cosine"
+    halve_after: float = 8
+    halve_every: float = 1
+    timing: Literal["prose", "code"] = "prose"
+    warmup: float = 0.5
+
+    def __post_init__(self):
+        _positive(self, "halve_every")
+
+
+@dataclass(frozen=True)
+class OptimizerConfig:
+    """The update rule.
+
+    Attributes:
+      name: `adagrad` starts its accumulators at zero with eps 1e-10, as the papers do (not as optax does).
+      learning_rate: at its highest.
+      clip_norm: the gradient is rescaled when its global norm exceeds this; 0 never.
+      normalise: the summed token losses are divided by the number of sentences (Luong et al.) or of target tokens.
+    """
+
+    name: Literal["sgd", "adam", "adagrad"] = "adam"
+    learning_rate: float = 2e-3
+    clip_norm: float = 5.0
+    normalise: Literal["sentence", "token"] = "token"
+
+    def __post_init__(self):
+        _positive(self, "learning_rate")
+        if self.clip_norm < 0:
+            raise ValueError(f"clip_norm must be positive, or 0 for no clipping; got {self.clip_norm}")
+
+
+@dataclass(frozen=True)
+class TrainingConfig:
+    """A whole training run.
+
+    Attributes:
+      epochs: passes over the corpus, a fraction allowed.
+      max_steps: stop after so many steps whatever `epochs` says; 0 for no such limit.
+      batch_size: sentence pairs a step.
+      label_smoothing: e of `losses.cross_entropy`.
+      average_decay: decay of the exponential moving average of the parameters, which is then what is evaluated and kept; 0 for none.
+      evaluations_per_epoch: validations (and saves) an epoch, evenly spaced.
+      metric: what validations are compared by; a name that ends in `bleu` is better when higher, a loss when lower.
+      keep: the parameters of the best validation (`best`), or of the last step (`last`).
+      patience: stop after so many validations without a better one; 0 never stops early.
+    """
+
+    epochs: float = 12
+    max_steps: int = 0
+    batch_size: int = 64
+    optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
+    schedule: ScheduleConfig = field(default_factory=ScheduleConfig)
+    label_smoothing: float = 0.0
+    average_decay: float = 0.0
+    evaluations_per_epoch: int = 1
+    metric: Literal["valid_loss", "valid_bleu"] = "valid_loss"
+    keep: Literal["best", "last"] = "best"
+    patience: int = 0
+
+    def __post_init__(self):
+        _positive(self, "epochs", "batch_size", "evaluations_per_epoch")
+        for name in ("label_smoothing", "average_decay"):
+            if not 0 <= getattr(self, name) < 1:
+                raise ValueError(f"{name} must be in [0, 1), got {getattr(self, name)}")

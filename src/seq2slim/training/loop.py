@@ -1,0 +1,248 @@
+"""The training loop: steps, validations, saves, early stopping. Everything happens by step, never by the clock."""
+
+import math
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from seq2slim.training.checkpoints import Checkpoints
+from seq2slim.training.config import TrainingConfig
+from seq2slim.training.metrics import Metrics
+from seq2slim.training.state import TrainState
+
+# Steps between two lines of training metrics.
+LOG_EVERY = 50
+
+
+class NonFiniteLoss(RuntimeError):
+    """A loss or gradient norm that is not a number stopped the run; its saves are untouched."""
+
+
+class Stopped(RuntimeError):
+    """The run was asked to stop and has saved where it is."""
+
+
+class Watcher(Protocol):
+    """What the loop tells, and asks, the world outside."""
+
+    stop_requested: bool
+
+    def progress(self, *, step: int, total: int, tokens_per_s: float, loss: float) -> None: ...
+
+    def say(self, line: str) -> None: ...
+
+
+@dataclass
+class Progress:
+    """Early-stopping state, saved with the run. `best` is the best validation value so far, reached at `best_step`."""
+
+    best: float = math.nan
+    best_step: int = -1
+    worse: int = 0
+
+    def update(self, value: float, step: int, higher_is_better: bool) -> bool:
+        """Takes one validation; True if it is the best so far."""
+        if math.isnan(self.best) or (value > self.best if higher_is_better else value < self.best):
+            self.best, self.best_step, self.worse = value, step, 0
+            return True
+        self.worse += 1
+        return False
+
+    def arrays(self) -> dict:
+        """As arrays, to be saved."""
+        return {"best": np.float64(self.best), "best_step": np.int64(self.best_step), "worse": np.int64(self.worse)}
+
+    @classmethod
+    def of(cls, arrays: dict) -> "Progress":
+        """The inverse of `arrays`."""
+        return cls(float(arrays["best"]), int(arrays["best_step"]), int(arrays["worse"]))
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a training run consists of.
+
+    Attributes:
+      step: (state, batch, masks) -> (state, StepMetrics), jitted.
+      batches: first step -> iterator over the batches from that step on; a pure function of the run's seed.
+      evaluate: params -> {name: value}; holds the metric that validations are compared by.
+      steps_per_epoch: batches an epoch.
+      config: of the run.
+      masks: of a pruned model, or None.
+    """
+
+    step: Callable
+    batches: Callable[[int], Iterator]
+    evaluate: Callable[[Any], dict[str, float]]
+    steps_per_epoch: int
+    config: TrainingConfig
+    masks: Any = None
+
+    @property
+    def total_steps(self) -> int:
+        """Steps of the whole run."""
+        return total_steps(self.config, self.steps_per_epoch)
+
+    @property
+    def evaluate_every(self) -> int:
+        """Steps between two validations."""
+        return max(1, self.steps_per_epoch // self.config.evaluations_per_epoch)
+
+
+def total_steps(config: TrainingConfig, steps_per_epoch: int) -> int:
+    """Steps of a whole run: `epochs`, or `max_steps` if that is less."""
+    steps = max(1, round(config.epochs * steps_per_epoch))
+    return min(steps, config.max_steps) if config.max_steps else steps
+
+
+def fit(run: Run, state: TrainState, home: Path, watcher: Watcher):
+    """Trains to the end, from the newest good save if there is one; ends bit-for-bit as if never interrupted.
+
+    Args:
+      run: what is trained, on what.
+      state: where a run without saves starts; its buffers are donated.
+      home: folder of the run: `saves/`, `metrics.jsonl`, `tensorboard/`.
+      watcher: sees the progress; may ask to stop.
+    Returns: the parameters to keep: those of the best validation, or of the last step (`config.keep`).
+    Raises: NonFiniteLoss naming step, rate and line numbers; Stopped after saving, when the watcher asks.
+    """
+    saves = Checkpoints(home / "saves", report=watcher.say)
+    restored = saves.restore(_items(state, Progress()))
+    progress = Progress()
+    if restored is not None:
+        step, items = restored
+        state, progress = TrainState(**items["state"]), Progress.of(items["progress"])
+        watcher.say(f"going on from step {step} of {run.total_steps}")
+    with Metrics(home, None if restored is None else step) as log:
+        state = _steps(run, state, progress, saves, log, watcher, fresh=restored is None)
+    if run.config.keep == "last":
+        return state.result
+    _, items = saves.restore(_items(state, progress), best=True)
+    return TrainState(**items["state"]).result
+
+
+def _items(state: TrainState, progress: Progress) -> dict:
+    return {"state": state._asdict(), "progress": progress.arrays()}
+
+
+def _steps(
+    run: Run, state: TrainState, progress: Progress, saves: Checkpoints, log: Metrics, watcher: Watcher, fresh: bool
+):
+    def save(best=False):
+        if run.masks is not None:
+            _check_pruned(state.params, run.masks)
+        log.sync()
+        saves.save(int(state.step), _items(state, progress), best=best)
+
+    def validate():
+        values = run.evaluate(state.result)
+        log.write(int(state.step), epoch=int(state.step) / run.steps_per_epoch, **values)
+        metric = run.config.metric
+        save(best=progress.update(values[metric], int(state.step), higher_is_better=metric.endswith("bleu")))
+
+    def over() -> bool:
+        done = int(state.step) >= run.total_steps
+        return done or (run.config.patience > 0 and progress.worse >= run.config.patience)
+
+    if fresh:
+        validate()
+    if over():
+        return state
+    window = Window(run, log, watcher)
+    start = int(state.step)
+    for step, batch in enumerate(run.batches(start), start):
+        state, metrics = run.step(state, batch, run.masks)
+        window.add(step, batch, metrics)
+        if (step + 1) % run.evaluate_every == 0 or step + 1 == run.total_steps:
+            window.flush()
+            validate()
+            window.restart()
+            if over():
+                return state
+        elif watcher.stop_requested:
+            window.flush()
+            save()
+            raise Stopped(f"stopped at step {step + 1} of {run.total_steps}; everything is saved")
+    raise ValueError("the batches ended before the last step")
+
+
+class Window:
+    """Metrics of the steps since the last line of the log; fetched one step late, so that the host never waits for the device."""
+
+    def __init__(self, run: Run, log: Metrics, watcher: Watcher):
+        self.run, self.log, self.watcher = run, log, watcher
+        self.pending = None
+        self.restart()
+
+    def restart(self):
+        """Starts the clock anew: what was done outside the steps is not counted as training time."""
+        self.seen: list = []
+        self.since = time.perf_counter()
+
+    def add(self, step: int, batch, metrics):
+        """Takes the metrics of `step` (still being computed) and reads those of the step before."""
+        self._read()
+        self.pending = step, batch.ids, metrics
+        if len(self.seen) >= LOG_EVERY:
+            self._write()
+
+    def flush(self):
+        """Reads and writes all that is pending."""
+        self._read()
+        self._write()
+
+    def _read(self):
+        if self.pending is None:
+            return
+        step, ids, metrics = self.pending
+        self.pending = None
+        values = jax.device_get(metrics)
+        if not (np.isfinite(values.loss) and np.isfinite(values.gradient_norm)):
+            lines = ", ".join(str(i + 1) for i in ids if i >= 0)
+            raise NonFiniteLoss(
+                f"step {step + 1}: loss {values.loss}, gradient norm {values.gradient_norm}, learning rate "
+                f"{values.learning_rate:g}. The saves before it are untouched. Try a lower learning rate or a lower clip "
+                f"norm, or look at the batch: training lines {lines}"
+            )
+        self.seen.append((step, values))
+
+    def _write(self):
+        if not self.seen:
+            return
+        last, _ = self.seen[-1]
+        values = [v for _, v in self.seen]
+        tokens = float(sum(v.tokens for v in values))
+        nll = float(sum(v.nll for v in values)) / tokens
+        rate = tokens / (time.perf_counter() - self.since)
+        self.log.write(
+            last + 1,
+            epoch=(last + 1) / self.run.steps_per_epoch,
+            train_loss=float(np.mean([v.loss for v in values])),
+            train_perplexity=math.exp(min(nll, 700)),
+            gradient_norm=float(np.mean([v.gradient_norm for v in values])),
+            learning_rate=float(values[-1].learning_rate),
+            tokens_per_s=rate,
+        )
+        self.watcher.progress(step=last + 1, total=self.run.total_steps, tokens_per_s=rate, loss=nll)
+        self.restart()
+
+
+@jax.jit
+def _leaks(params, masks):
+    """int32[]: pruned weights that are not 0.0."""
+    return sum(
+        jnp.sum(jnp.where(mask, 0, w != 0), dtype=jnp.int32) for w, mask in zip(*map(jax.tree.leaves, (params, masks)))
+    )
+
+
+def _check_pruned(params, masks):
+    if leaks := int(_leaks(params, masks)):
+        raise AssertionError(
+            f"{leaks} pruned weights are not zero: the optimiser leaked past the masks; nothing was saved"
+        )

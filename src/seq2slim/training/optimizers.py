@@ -1,0 +1,38 @@
+"""Update rules as the papers define them, from optax parts."""
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+
+from seq2slim.training.config import OptimizerConfig
+
+ADAGRAD_EPSILON = 1e-10  # torch.optim and the papers' code
+
+
+class AdagradState(NamedTuple):
+    """Sum of squared gradients so far, like params."""
+
+    sum_of_squares: optax.Updates
+
+
+def scale_by_adagrad(epsilon: float = ADAGRAD_EPSILON) -> optax.GradientTransformation:
+    """g / (sqrt(sum of g^2) + epsilon), the sum starting at zero (Duchi et al. 2011, as the papers' Torch code has it)."""
+
+    def init(params):
+        return AdagradState(jax.tree.map(jnp.zeros_like, params))
+
+    def update(gradients, state, params=None):
+        del params
+        sums = jax.tree.map(lambda total, g: total + g * g, state.sum_of_squares, gradients)
+        return jax.tree.map(lambda g, total: g / (jnp.sqrt(total) + epsilon), gradients, sums), AdagradState(sums)
+
+    return optax.GradientTransformation(init, update)
+
+
+def make_optimizer(config: OptimizerConfig, rate: optax.Schedule) -> optax.GradientTransformation:
+    """Clip by global norm, then the named rule, at `rate(step)`."""
+    rule = {"sgd": optax.identity, "adam": optax.scale_by_adam, "adagrad": scale_by_adagrad}[config.name]()
+    clip = optax.clip_by_global_norm(config.clip_norm) if config.clip_norm else optax.identity()
+    return optax.chain(clip, rule, optax.scale_by_learning_rate(rate))

@@ -1,0 +1,45 @@
+"""What a training run carries from step to step."""
+
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+
+from seq2slim import pruning
+
+
+class TrainState(NamedTuple):
+    """Everything that a step reads and writes; a pytree of arrays, donated to the step and saved whole.
+
+    step: int32[], steps done. params: what is trained. optimizer: state of the optax transformation.
+    average: exponential moving average of params, or None. key: uint32[2], data of the run's PRNG key.
+    """
+
+    step: jax.Array
+    params: Any
+    optimizer: Any
+    average: Any
+    key: jax.Array
+
+    @property
+    def result(self):
+        """The parameters that are evaluated and kept: the average where there is one."""
+        return self.params if self.average is None else self.average
+
+
+def new_state(params, optimizer: optax.GradientTransformation, key, averaged: bool, masks=None) -> TrainState:
+    """State before the first step. `params` is copied: the step donates the state's buffers.
+
+    Args: params: pytree. optimizer: optax transformation. key: jax.random.key of the run. averaged: keep a moving average.
+      masks: of a pruned model, or None.
+    """
+    if masks is not None:
+        optimizer = pruning.keep_pruned(optimizer, masks)
+    return TrainState(
+        step=jnp.zeros((), jnp.int32),
+        params=jax.tree.map(jnp.copy, params),
+        optimizer=optimizer.init(params),
+        average=jax.tree.map(jnp.copy, params) if averaged else None,
+        key=jax.random.key_data(key),
+    )

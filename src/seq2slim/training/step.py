@@ -1,0 +1,84 @@
+"""One training step and one evaluation step of a translation model, each compiled once a batch shape."""
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+
+from seq2slim import pruning
+from seq2slim.losses import cross_entropy
+from seq2slim.models.seq2seq import PAD, Seq2Seq
+from seq2slim.training.config import TrainingConfig
+from seq2slim.training.state import TrainState
+
+
+class StepMetrics(NamedTuple):
+    """What a step reports; all f32[].
+
+    loss: what was minimised (smoothed, normalised). nll: summed over target tokens, nats. tokens: target tokens, EOS counted.
+    gradient_norm: global, of the surviving weights, before clipping. learning_rate: of this step.
+    """
+
+    loss: jax.Array
+    nll: jax.Array
+    tokens: jax.Array
+    gradient_norm: jax.Array
+    learning_rate: jax.Array
+
+
+def batch_losses(model: Seq2Seq, params, batch, label_smoothing=0.0, dropout_key=None):
+    """Losses of a batch, summed over its target tokens, in nats.
+
+    Args: batch: `data.Batch`. label_smoothing, dropout_key: as in `cross_entropy` and `Seq2Seq.hidden`.
+    Returns: (loss f32[], nll f32[], tokens f32[]: target tokens, EOS counted).
+    """
+    logits = model.apply({"params": params}, batch.source, batch.target_in, dropout_key)
+    labels = batch.target_out.T
+    loss, nll = cross_entropy(logits, labels, label_smoothing)
+    weights = (labels != PAD).astype(loss.dtype)
+    return (loss * weights).sum(), (nll * weights).sum(), weights.sum()
+
+
+def make_train_step(
+    model: Seq2Seq, optimizer: optax.GradientTransformation, config: TrainingConfig, rate: optax.Schedule
+):
+    """A jitted (state, batch, masks) -> (state, StepMetrics); the state's buffers are donated.
+
+    `masks` are None for a dense model. They are an argument, so that they are no constants of the compiled step.
+    The dropout key of a step is fold_in(key, step): a function of the run and the step alone.
+    """
+
+    def loss_of(params, batch, key):
+        loss, nll, tokens = batch_losses(model, params, batch, config.label_smoothing, key)
+        count = tokens if config.optimizer.normalise == "token" else (batch.ids >= 0).sum()
+        return loss / jnp.maximum(count, 1), (nll, tokens)
+
+    def step(state: TrainState, batch, masks=None):
+        sparse = optimizer if masks is None else pruning.keep_pruned(optimizer, masks)
+        key = jax.random.fold_in(jax.random.wrap_key_data(state.key), state.step)
+        (loss, (nll, tokens)), gradients = jax.value_and_grad(loss_of, has_aux=True)(state.params, batch, key)
+        if masks is not None:
+            gradients = pruning.apply_masks(gradients, masks)
+        updates, optimizer_state = sparse.update(gradients, state.optimizer, state.params)
+        params = optax.apply_updates(state.params, updates)
+        metrics = StepMetrics(loss, nll, tokens, optax.global_norm(gradients), rate(state.step))
+        average = state.average
+        if average is not None:
+            # Early on the average follows closely: the start has no special weight (Polyak averaging, debiased).
+            decay = jnp.minimum(config.average_decay, (1.0 + state.step) / (10.0 + state.step))
+            average = jax.tree.map(lambda a, p: a + (1 - decay) * (p - a), average, params)
+        return TrainState(state.step + 1, params, optimizer_state, average, state.key), metrics
+
+    return jax.jit(step, donate_argnums=0)
+
+
+def make_eval_step(model: Seq2Seq):
+    """A jitted (params, batch) -> (nll f32[], tokens f32[]), summed over the batch's target tokens, without dropout."""
+
+    @jax.jit
+    def step(params, batch):
+        _, nll, tokens = batch_losses(model, params, batch)
+        return nll, tokens
+
+    return step
