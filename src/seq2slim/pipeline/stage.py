@@ -158,7 +158,7 @@ def _default(field: dataclasses.Field):
 
 
 def _canonical(value, where: str):
-    """`value` in JSON, one form for equal values: 1 and 1.0 are one number; a dataclass is its type and what differs."""
+    """`value` in JSON, alike for equal values: 1 and 1.0 are one number; a dataclass is its type and what differs."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {"__type__": type(value).__name__, **differing(value)}
     if isinstance(value, enum.Enum):
