@@ -1,0 +1,32 @@
+"""Parallel text by name: the Bible in five languages, a user's own files, and a generated toy."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from pathlib import Path
+
+from seq2slim.data.corpora.corpus import NAMES, SPLITS, Corpus, CorpusConfig
+from seq2slim.data.corpora.lines import read_lines, write_lines
+from seq2slim.data.corpora.reverse import load_reverse
+from seq2slim.data.corpora.text import load_text
+
+__all__ = ["NAMES", "SPLITS", "Corpus", "CorpusConfig", "load", "read_lines", "write_lines"]
+
+
+_log = logging.getLogger(__name__).info
+
+
+def load(config: CorpusConfig, cache: Path, report: Callable[[str], None] = _log) -> Corpus:
+    """The corpus that `config` names; prepared text is kept in `cache`, fetched or generated the first time.
+
+    Args:
+      cache: a folder, made when missing. A `text` corpus leaves nothing there.
+      report: called with one line of text at each step that takes long or went otherwise than expected.
+    Raises: ValueError or OSError with what is wrong and what to do; see `load_text`, `load_bible`.
+    """
+    if config.name == "text":
+        return load_text(config)
+    if config.name == "reverse":
+        return load_reverse(Path(cache), report)
+    raise NotImplementedError(config.name)

@@ -1,0 +1,108 @@
+"""Corpora that the project writes itself: prepared once into the cache, verified each time they are loaded."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from seq2slim.data.corpora.corpus import SPLITS, Corpus, content_hash, file_sha256
+from seq2slim.data.corpora.lines import write_lines
+
+Pairs = list[tuple[str, str]]
+MANIFEST = "manifest.json"
+
+
+def prepare(
+    name: str,
+    languages: tuple[str, str],
+    version: int,
+    cache: Path,
+    build: Callable[[], Mapping[str, Pairs]],
+    report: Callable[[str], None],
+) -> Corpus:
+    """The corpus in `cache/<name>`, built when it is missing, damaged or of another version.
+
+    `build()` returns the sentence pairs of each split. They are written to a temporary folder beside the final one,
+    with a manifest of their SHA-256, and renamed, so a reader sees all of it or nothing.
+
+    Args:
+      version: raised when `build` would give other text; text of another version is built anew.
+      report: called with a line of text that is worth showing.
+    """
+    home = cache / name
+    expected = {file for split in SPLITS for file in _files(split, languages)}
+    problem = _problem(home, version, expected)
+    if problem is not None:
+        if home.exists():
+            report(f"{name}: {problem}: building it again")
+        _write(home, languages, version, build())
+        problem = _problem(home, version, expected)
+        if problem is not None:
+            raise OSError(f"{home}: {problem}, just after it was written: is the disk full or failing?")
+    digests = json.loads((home / MANIFEST).read_text())["sha256"]
+    splits = {split: tuple(home / file for file in _files(split, languages)) for split in SPLITS}
+    return Corpus(
+        name,
+        *languages,
+        splits,
+        content_hash({split: tuple(digests[path.name] for path in splits[split]) for split in SPLITS}),
+    )
+
+
+def _files(split: str, languages: tuple[str, str]) -> tuple[str, str]:
+    return f"{split}.{languages[0]}", f"{split}.{languages[1]}"
+
+
+def _problem(home: Path, version: int, expected: set[str]) -> str | None:
+    """Why the prepared text in `home` cannot be used, or None."""
+    try:
+        manifest = json.loads((home / MANIFEST).read_text())
+        if manifest["version"] != version:
+            return f"version {manifest['version']} is in the cache, {version} is wanted"
+        if set(manifest["sha256"]) != expected:
+            return f"{home / MANIFEST} does not list the files it should"
+        for file, digest in manifest["sha256"].items():
+            if file_sha256(home / file) != digest:
+                return f"{home / file} is damaged (its SHA-256 is not the manifest's)"
+    except FileNotFoundError as error:
+        return f"{error.filename} is missing"
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return f"{home / MANIFEST} is damaged"
+    return None
+
+
+def _write(home: Path, languages: tuple[str, str], version: int, splits: Mapping[str, Pairs]) -> None:
+    home.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=f".{home.name}-", dir=home.parent) as scratch:
+        fresh = Path(scratch) / "new"
+        fresh.mkdir()
+        digests = {}
+        for split in SPLITS:
+            for side, file in enumerate(_files(split, languages)):
+                write_lines(fresh / file, (pair[side] for pair in splits[split]))
+                digests[file] = file_sha256(fresh / file)
+        (fresh / MANIFEST).write_text(json.dumps({"version": version, "sha256": digests}, indent=1) + "\n")
+        replace_folder(fresh, home)
+
+
+def replace_folder(fresh: Path, home: Path) -> None:
+    """Puts the folder `fresh` in the place of `home`. Of two processes at once, the later one's stays."""
+    while True:
+        try:
+            os.rename(fresh, home)  # atomic; refused where a non-empty folder stands
+            return
+        except OSError:
+            if not home.is_dir():
+                raise
+            # An old folder is renamed away before it is removed, so that nobody reads half of it.
+            away = tempfile.mkdtemp(prefix=f".{home.name}-old-", dir=home.parent)
+            try:
+                os.rename(home, away)
+            except FileNotFoundError:
+                pass
+            finally:
+                shutil.rmtree(away, ignore_errors=True)
