@@ -128,7 +128,7 @@ def test_equal_deviations_make_class_distribution_class_blind():
         "a": rng.permutation(np.repeat(np.float32([5, -5]), 40)).reshape(8, 10),
         "b": rng.permutation(np.repeat(np.float32([1, -1, 7, -7]), 30)).reshape(12, 10),
     }
-    for sparsity in (0.2, 0.5, 0.8):
+    for sparsity in (0.2, 0.4, 0.8):
         blind, uniform, distribution = (scheme(params, sparsity) for scheme in SCHEMES)
         jax.tree.map(np.testing.assert_array_equal, blind, distribution)
         assert pruning.overlap(blind, uniform).only_first > 0
