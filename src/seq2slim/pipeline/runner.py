@@ -120,7 +120,8 @@ class Runner:
         for stage in [stages] if isinstance(stages, Stage) else stages:
             visit(stage)
         if show:
-            table = Table("stage", "what", "state", "home", title=f"Plan (homes in {self.runs})", title_justify="left")
+            self.console.say(f"Plan, homes in {self.runs}:")
+            table = Table("stage", "what", "state", "home")
             for stage, state, home in planned.values():
                 table.add_row(stage.kind, stage.describe(), state, home.name)
             self.console.show(table)

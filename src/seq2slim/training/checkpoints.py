@@ -11,6 +11,7 @@ half-deleted folder is ever taken for a save. Orbax restores a flipped bit silen
 each restore. Only `save` changes the folder: reading a run that another process writes is safe.
 """
 
+import errno
 import hashlib
 import json
 import logging
@@ -74,7 +75,7 @@ class Checkpoints:
         """
         self.folder.mkdir(parents=True, exist_ok=True)
         self._clean()
-        best = best or any(save.best for save in self._saves() if save.step == step)
+        step, best = int(step), bool(best) or any(save.best for save in self._saves() if save.step == step)
         final = self.folder / f"step_{step:08d}{'-best' if best else ''}"
         temporary = self.folder / f"saving-{final.name}"
         leaves = {name: _named_leaves(tree, name) for name, tree in items.items()}
@@ -148,6 +149,15 @@ class Checkpoints:
             raise CheckpointError(f"{save.path} has no item {name!r}, only {sorted(manifest['items'])}")
         leaves = _read(save.path, {name: manifest["items"][name]})[name]
         return save.step, _nested({leaf: _placed(value, None) for leaf, value in leaves.items()})
+
+    def items(self, step: int | None = None, best: bool = False) -> dict[str, dict[str, tuple[str, tuple[int, ...]]]]:
+        """What `restore` would find, item -> leaf path -> (dtype, shape), from the manifest; {} without a save."""
+        found = self._newest(set(), step, best)
+        items = found[1]["items"] if found else {}
+        return {
+            name: {leaf: (dtype, tuple(shape)) for leaf, (dtype, shape) in leaves.items()}
+            for name, leaves in items.items()
+        }
 
     def _saves(self) -> list[Save]:
         """All complete saves, by step. One set aside by a replacement that was never finished still counts."""
@@ -354,4 +364,6 @@ def _fsync(path: Path):
 def _root_cause(error: BaseException) -> str:
     while error.__cause__ is not None:
         error = error.__cause__
-    return str(error).strip().splitlines()[0] if str(error).strip() else repr(error)
+    text = str(error).strip() or repr(error)
+    full = os.strerror(errno.ENOSPC)  # which tensorstore wraps in a paragraph
+    return full if full in text else text.splitlines()[0]
