@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable
 from pathlib import Path
 
+from seq2slim.data.corpora.bible import load_bible
 from seq2slim.data.corpora.corpus import NAMES, SPLITS, Corpus, CorpusConfig
 from seq2slim.data.corpora.lines import read_lines, write_lines
 from seq2slim.data.corpora.reverse import load_reverse
@@ -29,4 +30,4 @@ def load(config: CorpusConfig, cache: Path, report: Callable[[str], None] = _log
         return load_text(config)
     if config.name == "reverse":
         return load_reverse(Path(cache), report)
-    raise NotImplementedError(config.name)
+    return load_bible(config.name, Path(cache), report)
