@@ -22,20 +22,29 @@ _ORDER = ("experiment", "label", "seed", "identity")
 
 
 def publish(rows: list[dict], series: dict[str, dict[str, Any]], folder: Path):
+    """`store` into experiments/results/<name>, to be committed.
+
+    Raises: ValueError, before anything is written, for a SMOKE row ("smoke" is true), or as `store`.
+    """
+    for row in rows:
+        if row.get("smoke"):
+            raise ValueError(f"SMOKE rows are never published: {row.get('label', row.get('identity'))}")
+    store(rows, series, folder)
+
+
+def store(rows: list[dict], series: dict[str, dict[str, Any]], folder: Path):
     """Writes rows and series into `folder`: those of the same identity are replaced, all others stay.
 
     Args:
       rows: result rows; each with a non-empty string "identity", values scalars.
       series: identity -> name -> anything JSON can hold.
-      folder: experiments/results/<name>; made if missing.
-    Raises: ValueError, before anything is written, for a SMOKE row ("smoke" is true), a row without identity or not
-      flat, or a name that is no file name.
+      folder: made if missing.
+    Raises: ValueError, before anything is written, for a row without identity or not flat, or a name that is no file
+      name.
     """
     for row in rows:
         if not isinstance(row.get("identity"), str) or not row["identity"]:
             raise ValueError(f"a result row needs the identity of its stage to be published: {row}")
-        if row.get("smoke"):
-            raise ValueError(f"SMOKE rows are never published: {row.get('label', row['identity'])}")
         if nested := [name for name, value in encoded(row).items() if isinstance(value, dict | list)]:
             label = row.get("label", row["identity"])
             raise ValueError(f"column {nested[0]!r} of the row {label} is not a scalar; publish it as a series")

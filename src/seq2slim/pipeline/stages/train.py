@@ -86,12 +86,12 @@ def batch_config(model: Model, batch_size: int) -> batching.BatchConfig:
     return batching.BatchConfig(batch_size=batch_size, reverse_source=model.reverse_source)
 
 
-def validation(config: Seq2SeqConfig, split, batches: batching.BatchConfig):
-    """params -> {"valid_loss": nats per target token, "valid_perplexity"}, over a tokenised split."""
+def validation(config: Seq2SeqConfig, split, batches: batching.BatchConfig, rows=None):
+    """params -> {"valid_loss": nats per target token, "valid_perplexity"}, over a tokenised split or some rows of it."""
     step = make_eval_step(Seq2Seq(config))
 
     def evaluate(params) -> dict[str, float]:
-        found = corpus_perplexity(partial(step, params), batching.evaluation_batches(split, batches))
+        found = corpus_perplexity(partial(step, params), batching.evaluation_batches(split, batches, rows=rows))
         return {"valid_loss": found.nll / found.tokens, "valid_perplexity": found.perplexity}
 
     return evaluate

@@ -1,0 +1,164 @@
+"""An LSTM translation model loses 80% of its weights and, retrained, nothing of its BLEU (See, Luong & Manning 2016).
+
+    make experiment EXP=prune80                                  # King James' descendants in German: about 15 minutes on 2 cores
+    make experiment EXP=prune80 SMOKE=1                          # a toy language, within a minute
+    make experiment EXP=prune80 ARGS="--recipe base --corpus.name text --corpus.train A.en A.de --corpus.valid ... --corpus.test ..."
+
+Rows: the baseline | its control, trained on for as many steps as the pruned model is retrained | pruned 80% class-blind | retrained.
+Expected: pruned falls far below the baseline; retrained comes within 0.3 BLEU of the better of baseline and control.
+"""
+
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Literal
+
+from experiments import report
+from seq2slim.data.corpora import NAMES, CorpusConfig
+from seq2slim.pipeline import results
+from seq2slim.pipeline.recipes import RECIPES
+from seq2slim.pipeline.stage import identity
+from seq2slim.pipeline.stages.evaluate import Compare, Evaluate
+from seq2slim.pipeline.stages.prune import Prune
+from seq2slim.pipeline.stages.text import Text
+from seq2slim.pipeline.stages.train import Retrain, Train
+from seq2slim.plots.loss_curve import loss_through_pruning
+
+
+@dataclass(frozen=True)
+class Config:
+    """What prune80 trains and prunes.
+
+    Attributes:
+      recipe: model, vocabulary, training and retraining; see seq2slim/pipeline/recipes.py.
+      corpus: parallel text.
+      scheme, sparsity: how much is pruned, and how it is shared among the weight classes.
+      splits: what is translated.
+      title: what to call the corpus in the report; its name by default.
+      seed: of the baseline; retraining takes the next one, so that it does not repeat the baseline's batches.
+    """
+
+    recipe: Literal["quick", "small", "base", "see2016", "tiny"] = "quick"
+    corpus: CorpusConfig = field(default_factory=CorpusConfig)
+    scheme: Literal["class_blind", "class_uniform", "class_distribution"] = "class_blind"
+    sparsity: float = 0.8
+    splits: tuple[Literal["valid", "test"], ...] = ("test",)
+    title: str = ""
+    seed: int = 1
+
+
+def smoke(config: Config) -> Config:
+    """The same on the toy, in seconds."""
+    return replace(config, recipe="tiny", corpus=CorpusConfig("reverse"))
+
+
+def main(config: Config, runner):
+    """Trains, prunes, retrains and evaluates; writes report, rows and figure."""
+    recipe = RECIPES[config.recipe]
+    text = Text(config.corpus, recipe.vocabulary, recipe.max_length)
+    baseline = Train(text, recipe.model, recipe.training, recipe.reverse_source, config.seed)
+    pruned = Prune(baseline, config.scheme, config.sparsity)
+    control = Retrain(baseline, recipe.retraining, config.seed + 1)
+    retrained = Retrain(pruned, recipe.retraining, config.seed + 1)
+
+    models = {
+        "baseline": baseline,
+        "control": control,
+        f"pruned {config.sparsity:.0%}": pruned,
+        "retrained": retrained,
+    }
+    evaluated = {
+        (label, split): Evaluate(model, split, recipe.search)
+        for split in config.splits
+        for label, model in models.items()
+    }
+    compared = {
+        (f"retrained - {label}", split): Compare(evaluated[label, split], evaluated["retrained", split])
+        for split in config.splits
+        for label in ("baseline", "control")
+    }
+    runner.run([*evaluated.values(), *compared.values()])
+
+    common = {
+        "experiment": "prune80",
+        "recipe": config.recipe,
+        "corpus": config.title or config.corpus.name,
+        "seed": config.seed,
+    }
+    rows = [
+        report.result_row(
+            runner, stage, **common, order=order, label=label, seconds=runner.done(models[label])["seconds"]
+        )
+        for order, ((label, _), stage) in enumerate(evaluated.items())
+    ]
+    rows += [
+        report.result_row(runner, stage, **common, order=len(evaluated) + order, label=label, split=split)
+        for order, ((label, split), stage) in enumerate(compared.items())
+    ]
+    curves = {label: report.validation_curve(runner, models[label]) for label in ("baseline", "control", "retrained")}
+    series = {identity(retrained): {"validation_loss": {**common, "sparsity": config.sparsity, **curves}}}
+    runner.console.show(results.rich_table(rows[: len(evaluated)], TERMINAL, title="prune80"))
+    written = write_report(*report.store(runner, "prune80", rows, series), report.folder(runner, "prune80"))
+    for path in written:
+        runner.console.say(str(path))
+
+
+MODEL_COLUMNS = {
+    "label": "",
+    "split": "",
+    "weights": ",d",
+    "non_zero": ",d",
+    "sparsity": ".1%",
+    "perplexity": ".2f",
+    "train_perplexity": ".2f",
+    "greedy_bleu": ".2f",
+    "beam_bleu": ".2f",
+    "seconds": ",.0f",
+}
+TERMINAL = MODEL_COLUMNS | {"signature": ""}
+COMPARISON_COLUMNS = {
+    "label": "",
+    "split": "",
+    "baseline_bleu": ".2f",
+    "system_bleu": ".2f",
+    "difference": "+.2f",
+    "p_value": ".3f",
+}
+
+
+def write_report(rows: list[dict], series: dict, folder: Path) -> list[Path]:
+    """report.md and the figures, from rows and series alone. Returns: the paths written."""
+    groups: dict[tuple, list[dict]] = {}
+    for row in sorted(rows, key=lambda row: row["order"]):
+        groups.setdefault((row["corpus"], row["recipe"], row["seed"]), []).append(row)
+    figures = {}
+    for own in series.values():
+        curve = own["validation_loss"]
+        path = folder / f"loss-{curve['corpus']}-{curve['recipe']}-seed{curve['seed']}"
+        lines = (curve[label] for label in ("baseline", "retrained", "control"))
+        figures[curve["corpus"], curve["recipe"], curve["seed"]] = loss_through_pruning(*lines, curve["sparsity"], path)
+    text = "# prune80\n\n" + __doc__.splitlines()[0] + "\n"
+    for group, own in sorted(groups.items()):
+        text += _section(*group, own, figures.get(group))
+    report.write(folder / "report.md", text)
+    return [folder / "report.md", *(path for paths in figures.values() for path in paths)]
+
+
+def _section(corpus: str, recipe: str, seed: int, rows: list[dict], figure: list[Path] | None) -> str:
+    models = [row for row in rows if "beam_bleu" in row]
+    comparisons = [row | {"difference": row["system_bleu"] - row["baseline_bleu"]} for row in rows if "p_value" in row]
+    text = f"\n## {corpus}, recipe {recipe}, seed {seed}\n\n{results.table(models, MODEL_COLUMNS)}\n"
+    text += f"BLEU: greedy, and beam {models[0]['beam']}; {models[0]['signature']}. Seconds: of the stage that made the model.\n\n"
+    for split in dict.fromkeys(row["split"] for row in models):
+        bleu = {row["label"]: row["beam_bleu"] for row in models if row["split"] == split}
+        pruned = next(label for label in bleu if label.startswith("pruned"))
+        better = max(bleu["baseline"], bleu["control"])
+        text += (
+            f"- {split}: pruned without retraining {bleu[pruned] - bleu['baseline']:+.2f} BLEU against the baseline; "
+            f"retrained {bleu['retrained'] - better:+.2f} against the better of baseline and control.\n"
+        )
+    text += f"\nPaired bootstrap, retrained against each:\n\n{results.table(comparisons, COMPARISON_COLUMNS)}\n"
+    if figure:
+        text += f"![validation loss]({figure[0].name})\n\n"
+    options = f"--recipe {recipe} --seed {seed}"
+    options += f" --corpus.name {corpus}" if corpus in NAMES else " --corpus.name text (with its paths)"
+    return text + f'Command: `make experiment EXP=prune80 ARGS="{options}"`\n'

@@ -1,0 +1,37 @@
+"""From finished stages to rows, tables and Markdown: what the experiments share."""
+
+from pathlib import Path
+
+from seq2slim.pipeline import results
+from seq2slim.pipeline.stage import Stage, identity
+from seq2slim.training.metrics import METRICS, read_metrics
+
+
+def result_row(runner, stage: Stage, **columns) -> dict:
+    """The result of a finished stage as a row: its identity, `columns`, then what the stage returned."""
+    return {"identity": identity(stage), **columns, **runner.result(stage)}
+
+
+def validation_curve(runner, stage: Stage) -> list[tuple[int, float]]:
+    """(step, validation loss in nats per target token) of each validation of a finished training stage."""
+    lines = read_metrics(runner.home(stage) / METRICS)
+    return [(line["step"], line["valid_loss"]) for line in lines if "valid_loss" in line]
+
+
+def folder(runner, name: str) -> Path:
+    """Where an experiment's rows, figures and report go: experiments/results/ when publishing, else the runs folder."""
+    return (Path("experiments") if runner.options.publish else runner.runs) / "results" / name
+
+
+def store(runner, name: str, rows: list[dict], series: dict) -> tuple[list[dict], dict]:
+    """Merges rows and series into the experiment's folder. Returns: all rows and series that stand there now."""
+    where = folder(runner, name)
+    write = results.publish if runner.options.publish else results.store
+    write([row | ({"smoke": True} if runner.options.smoke else {}) for row in rows], series, where)
+    return results.published(where)
+
+
+def write(path: Path, text: str):
+    """Writes a report whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    results.write_atomically(path, text)

@@ -1,0 +1,133 @@
+"""What a model is worth: its size, its perplexity, its BLEU; and whether two models differ."""
+
+import dataclasses
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar, Literal
+
+import jax
+import numpy as np
+
+from seq2slim import pruning
+from seq2slim.data import batching, corpora
+from seq2slim.evaluation.bleu import bleu, paired_bootstrap
+from seq2slim.evaluation.translate import UnknownWords, translate
+from seq2slim.pipeline.model_files import Model, load_model
+from seq2slim.pipeline.results import write_atomically
+from seq2slim.pipeline.search import SearchConfig, make_search
+from seq2slim.pipeline.stage import Stage
+from seq2slim.pipeline.stages import text as texts
+from seq2slim.pipeline.stages.text import load_corpus
+from seq2slim.pipeline.stages.train import validation
+
+GREEDY, BEAM = "greedy.txt", "beam.txt"
+
+
+@dataclass(frozen=True)
+class Evaluate(Stage):
+    """One result row of a model on one split.
+
+    Attributes:
+      parent: Train, Prune or Retrain.
+      split: what is translated.
+      search: of the beam column; the greedy column has the same limits.
+      tokenize: sacreBLEU's tokenizer; "none" for a test set that is tokenised already.
+      train_sample: perplexity on so many training pairs, drawn once from the seed 0, the same for every model of a text.
+    """
+
+    kind: ClassVar[str] = "evaluate"
+    parent: Stage
+    split: Literal["valid", "test"] = "test"
+    search: SearchConfig = SearchConfig()
+    tokenize: str = "13a"
+    train_sample: int = 1000
+
+    def describe(self) -> str:
+        return f"{self.split} split: perplexity, BLEU greedy and beam {self.search.beam}"
+
+    def run(self, home: Path, context) -> dict:
+        model = load_model(context.home(self.parent))
+        text_home = context.home(self.parent.text)
+        corpus = texts.tokenised(text_home)
+        source_vocabulary, target_vocabulary = texts.vocabularies(text_home)
+        source_lines, references = (
+            list(corpora.read_lines(path)) for path in load_corpus(self.parent.text.corpus).splits[self.split]
+        )
+        batches = batching.BatchConfig(self.search.batch_size, model.reverse_source)
+        replaced = (
+            UnknownWords(source_lines, source_vocabulary, model.reverse_source) if self.search.replace_unknown else None
+        )
+        row = {"split": self.split, "sentences": len(references), **sizes(model)}
+
+        sample = np.sort(np.random.default_rng(0).permutation(len(corpus["train"]))[: self.train_sample])
+        row["train_perplexity"] = validation(model.config, corpus["train"], batches, sample)(model.params)[
+            "valid_perplexity"
+        ]
+        row["perplexity"] = validation(model.config, corpus[self.split], batches)(model.params)["valid_perplexity"]
+        for name, beam, file in (("greedy", 1, GREEDY), ("beam", self.search.beam, BEAM)):
+            search = make_search(model, dataclasses.replace(self.search, beam=beam))
+            start = time.perf_counter()
+            lines = translate(
+                search,
+                batching.evaluation_batches(corpus[self.split], batches, targets=False),
+                target_vocabulary,
+                len(references),
+                replaced,
+            )
+            row[f"{name}_seconds"] = round(time.perf_counter() - start, 2)
+            write_atomically(home / file, "".join(f"{line}\n" for line in lines))
+            found = bleu(lines, references, tokenize=self.tokenize)
+            row |= {
+                f"{name}_bleu": round(found.score, 2),
+                "signature": found.signature,
+                f"{name}_length_ratio": round(found.length_ratio, 3),
+            }
+        return row | {"beam": self.search.beam}
+
+
+@dataclass(frozen=True)
+class Compare(Stage):
+    """Paired bootstrap of two evaluated models, their beam outputs on one split.
+
+    Attributes: baseline, system: Evaluate stages of the same text and split. samples: resamples of the test set.
+    """
+
+    kind: ClassVar[str] = "compare"
+    baseline: Evaluate
+    system: Evaluate
+    samples: int = 1000
+
+    def describe(self) -> str:
+        return f"paired bootstrap of {self.samples:,} resamples on {self.system.split}"
+
+    def run(self, home: Path, context) -> dict:
+        def hypotheses(stage: Evaluate) -> list[str]:
+            return (context.home(stage) / BEAM).read_text(encoding="utf-8").split("\n")[:-1]
+
+        target = load_corpus(self.system.parent.text.corpus).splits[self.system.split][1]
+        found = paired_bootstrap(
+            hypotheses(self.baseline),
+            hypotheses(self.system),
+            list(corpora.read_lines(target)),
+            samples=self.samples,
+            tokenize=self.system.tokenize,
+        )
+        return {
+            "baseline_bleu": round(found.baseline.score, 2),
+            "system_bleu": round(found.system.score, 2),
+            "baseline_half_width": round(found.baseline.half_width, 2),
+            "system_half_width": round(found.system.half_width, 2),
+            "p_value": round(found.p_value, 4),
+            "signature": found.signature,
+        }
+
+
+def sizes(model: Model) -> dict:
+    """Columns of a row that say how large a model is: weights, those not 0.0, and the fraction of prunable ones that are pruned."""
+    leaves = jax.tree.leaves(model.params)
+    return {
+        "weights": sum(leaf.size for leaf in leaves),
+        "non_zero": sum(int(np.count_nonzero(np.asarray(leaf))) for leaf in leaves),
+        "sparsity": round(pruning.count(model.masks).sparsity, 6) if model.masks is not None else 0.0,
+    }

@@ -1,0 +1,36 @@
+"""Validation loss through training, pruning and retraining (See et al. 2016, fig. 7)."""
+
+from pathlib import Path
+
+from seq2slim.plots.style import LINES, figure, save
+
+
+def loss_through_pruning(
+    baseline: list[tuple], retrained: list[tuple], control: list[tuple], sparsity: float, path: Path
+):
+    """One curve of a model that is trained, pruned at the vertical line, and retrained; its dense control beside it.
+
+    Args:
+      baseline, retrained, control: (steps since the run began, validation loss in nats per target token), ascending.
+      sparsity: fraction pruned, in [0, 1].
+      path: where to, without suffix.
+    Returns: paths of the SVG and the PNG.
+    """
+    fig, axes = figure("training steps", "validation loss (nats per token)")
+    steps, losses = zip(*baseline[1:])  # the untrained model's loss would flatten all the rest
+    pruned_at = steps[-1]
+    axes.plot(steps, losses, label="baseline", **LINES[0])
+    for curve, label, line in (
+        (control, "control: dense, trained on", LINES[2]),
+        (retrained, f"{sparsity:.0%} pruned, retrained", LINES[1]),
+    ):
+        axes.plot([pruned_at + step for step, _ in curve], [loss for _, loss in curve], label=label, **line)
+    axes.axvline(pruned_at, color="black", linewidth=0.8, linestyle=":")
+    best = min(losses)
+    axes.axhline(best, color="black", linewidth=0.8, linestyle=":")
+    axes.annotate("pruned", (pruned_at, axes.get_ylim()[1]), xytext=(3, -9), textcoords="offset points", fontsize=8)
+    axes.annotate(
+        f"best of the baseline {best:.3f}", (steps[0], best), xytext=(0, -10), textcoords="offset points", fontsize=8
+    )
+    axes.legend(frameon=False, fontsize=8)
+    return save(fig, path)

@@ -1,0 +1,37 @@
+"""One style for every figure: readable in grey, at half a page, on paper and on a screen."""
+
+from pathlib import Path
+
+import matplotlib
+
+matplotlib.use("Agg")
+import matplotlib.pyplot as plt
+
+# Black and greys, told apart by dashes and markers before colour.
+LINES = (
+    {"color": "#000000", "linestyle": "-"},
+    {"color": "#1f6fb4", "linestyle": "-", "marker": "o", "markersize": 3},
+    {"color": "#888888", "linestyle": "--"},
+    {"color": "#c04020", "linestyle": "-.", "marker": "s", "markersize": 3},
+)
+
+
+def figure(x_label: str, y_label: str, width: float = 6.0, height: float = 3.4):
+    """A figure with one pair of named axes (units in the names). Returns: (figure, axes)."""
+    fig, axes = plt.subplots(figsize=(width, height), layout="constrained")
+    axes.set_xlabel(x_label)
+    axes.set_ylabel(y_label)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.grid(alpha=0.25, linewidth=0.5)
+    return fig, axes
+
+
+def save(fig, path: Path) -> list[Path]:
+    """Writes `path` as .svg and .png, the same bytes for the same figure, and closes it. Returns: both paths."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    written = [path.with_suffix(".svg"), path.with_suffix(".png")]
+    with matplotlib.rc_context({"svg.hashsalt": "seq2slim"}):
+        fig.savefig(written[0], metadata={"Date": None})
+        fig.savefig(written[1], dpi=150, metadata={"Software": None})
+    plt.close(fig)
+    return written
