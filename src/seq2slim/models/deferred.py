@@ -1,8 +1,9 @@
 """A scan whose weight gradients are taken in one GEMM after the reverse scan, whatever its step computes.
 
-Autodiff of `lax.scan` adds every step's weight gradient into an accumulator as large as the weights. When a step uses its constants only
-in products `einsum(equation, a_t, constant)`, the gradient of the constant needs just a_t and the cotangent of the product: both are
-stacked over time, and one einsum over all steps gives the gradient. Used where the recurrence is more than an LSTM layer (input feeding).
+Autodiff of `lax.scan` adds every step's weight gradient into an accumulator as large as the weights. When a step uses
+its constants only in products `einsum(equation, a_t, constant)`, the gradient of the constant needs just a_t and the
+cotangent of the product: both are stacked over time, and one einsum over all steps gives the gradient. Used where the
+recurrence is more than an LSTM layer (input feeding).
 """
 
 from functools import partial
@@ -23,9 +24,11 @@ def deferred_scan(step, equations, constants, carry, xs):
     """`lax.scan` with the gradient of `constants` deferred to one einsum each.
 
     Args:
-      step: (product, carry, x_t) -> (carry, y_t); `product(name, a_t)` is `einsum(equations[name], a_t, constants[name])`, called
-        exactly once a name. The step reads its constants in no other way.
-      equations: tuple of (name, equation) pairs, with operands "a,constant->product"; the letter t is reserved for time.
+      step: (product, carry, x_t) -> (carry, y_t); `product(name, a_t)` is
+        `einsum(equations[name], a_t, constants[name])`, called exactly once a name. The step reads its constants in no
+        other way.
+      equations: tuple of (name, equation) pairs, with operands "a,constant->product"; the letter t is reserved for
+        time. Every letter of the constant stands in one of the other two.
       constants: dict of float arrays, one a name.
       carry, xs: as in `lax.scan`.
     Returns: (carry, ys), as `lax.scan`.

@@ -5,14 +5,17 @@ import jax.numpy as jnp
 
 
 def split_key(key, count):
-    """`count` independent keys, or as many None where `key` is None (no dropout)."""
+    """`count` independent keys, or as many None where `key` is None (no dropout). Returns: list."""
     return [None] * count if key is None else list(jax.random.split(key, count))
 
 
 def dropout(key, x, rate):
     """Zeroes each value with probability `rate` and scales the others by 1 / (1 - rate); `x` itself where key is None.
 
+    Inverted dropout: the expectation over keys is `x` (Srivastava et al. 2014).
+
     Args: key: PRNG key or None. x: float array, any shape. rate: Python float in [0, 1).
+    Returns: like `x`.
     """
     if key is None or rate == 0:
         return x

@@ -1,4 +1,7 @@
-"""The decoder with input feeding (Luong et al. 2015, sec. 3.3): step t reads h~ of step t-1, so attention runs inside the scan."""
+"""The decoder with input feeding (Luong et al. 2015, sec. 3.3).
+
+Step t reads h~ of step t-1, so attention runs inside the scan.
+"""
 
 import jax.numpy as jnp
 
@@ -11,13 +14,16 @@ from seq2slim.models.lstm import lstm_step
 def fed_decoder(layers, attention_kernels, x, carry, memory, dropout_key, rate):
     """Attentional vectors of a target read with teacher forcing and input feeding.
 
+    Layer 1 reads [x_t ; h~_tm1], every other layer the h_t below it; h~_t = tanh([c_t ; h_t] W_c) of the top layer.
+
     Args:
-      layers: (kernel, bias or None) a layer; the first kernel is f32[E + H + H, 4H], rows [embedding; h~_tm1; recurrent].
+      layers: (kernel, bias or None) a layer; the first kernel is f32[E + H + H, 4H], rows
+        [embedding; h~_tm1; recurrent].
       attention_kernels: (W_c f32[2H, H], W_a f32[H, H] or None).
       x: f32[T, B, E], embedded target words.
       carry: DecoderCarry before the first step. memory: Memory.
-      dropout_key: key or None; rate: of the non-recurrent input of each layer, h~ included.
-    Returns: f32[T, B, H].
+      dropout_key: key, or None for no dropout. rate: of the non-recurrent input of each layer, h~ included.
+    Returns: h~ f32[T, B, H].
     """
     steps, batch, width = x.shape
     units = carry.fed.shape[-1]

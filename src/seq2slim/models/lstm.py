@@ -1,8 +1,8 @@
 """The LSTM recurrence with a vector-Jacobian product of its own.
 
-Autodiff of a scanned LSTM adds one weight-gradient GEMM to every step of the reverse scan. Here the forward scan saves the gates and
-cells, the reverse scan emits only dz, and dW of the recurrent half is one GEMM over all steps afterwards; the input half, `x @ W_x`, is
-hoisted out of the scan altogether.
+Autodiff of a scanned LSTM adds one weight-gradient GEMM to every step of the reverse scan. Here the forward scan saves
+the gates and cells, the reverse scan emits only dz, and dW of the recurrent half is one GEMM over all steps afterwards;
+the input half, `x @ W_x`, is hoisted out of the scan altogether.
 """
 
 import jax

@@ -8,9 +8,10 @@ from seq2slim.models.config import Seq2SeqConfig
 
 
 def weight_classes(config: Seq2SeqConfig) -> tuple[tuple[str, str], ...]:
-    """Rules from parameter paths to the classes of See et al. 2016 (fig. 4): 12 of them for their model; biases are never pruned.
+    """Rules from parameter paths to the classes of See et al. 2016 (fig. 4), 12 for theirs; biases are never pruned.
 
-    Returns: (glob over a path such as "encoder/layer_1/forward/kernel", class name) pairs, as `pruning.classes_by_rules` takes them.
+    Returns: (glob over a path such as "encoder/layer_1/forward/kernel", class name) pairs, as
+      `pruning.classes_by_rules` takes them.
     """
     layers = range(1, config.layers + 1)
     return (
@@ -69,6 +70,7 @@ class ModelOptions:
     """A preset, and what differs from it (None: as in the preset); the fields are those of `Seq2SeqConfig`.
 
     Attributes: preset: a key of PRESETS.
+    Raises: ValueError for a preset that there is not.
     """
 
     preset: Literal["see2016", "kim2016_teacher", "kim2016_student", "base", "small", "tiny"] = "small"
@@ -84,8 +86,15 @@ class ModelOptions:
     output_dropout: float | None = None
     init_scale: float | None = None
 
+    def __post_init__(self):
+        if self.preset not in PRESETS:
+            raise ValueError(f"there is no preset {self.preset!r}, only {', '.join(PRESETS)}")
+
     def build(self, source_vocabulary: int, target_vocabulary: int) -> Seq2SeqConfig:
-        """The configuration for vocabularies of so many words."""
+        """The configuration for vocabularies of so many words.
+
+        Raises: ValueError if a value is out of range (see `Seq2SeqConfig`).
+        """
         own = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "preset"}
         changes = {name: value for name, value in own.items() if value is not None}
         return PRESETS[self.preset](source_vocabulary, target_vocabulary, **changes)

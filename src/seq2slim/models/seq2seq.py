@@ -30,7 +30,8 @@ class Memory(NamedTuple):
 class DecoderCarry(NamedTuple):
     """What changes from step to step, leading axis B (or B*K in a beam).
 
-    layers: ((h, c) f32[B, H] a layer). fed: f32[B, H], the attentional vector of the step before (input feeding), else None.
+    layers: ((h, c) f32[B, H] a layer).
+    fed: f32[B, H], the attentional vector of the step before (input feeding), else None.
     """
 
     layers: tuple
@@ -118,7 +119,8 @@ class Attention(nn.Module):
 class Seq2Seq(nn.Module):
     """Translation model p(target | source); see `Seq2SeqConfig` for what can vary.
 
-    Methods, all pure: `__call__` (logits of a whole target), `hidden` (what the softmax reads), `start` and `step` (decoding).
+    Methods, all pure: `__call__` (logits of a whole target), `hidden` (what the softmax reads), `start` and `step`
+    (decoding).
     """
 
     config: Seq2SeqConfig
@@ -137,7 +139,9 @@ class Seq2Seq(nn.Module):
         """Encoder states and what the decoder starts from.
 
         Args: source: int32[B, S], padded with 0 on either side. dropout_key: key, or None for no dropout.
-        Returns: (Memory, DecoderCarry): the decoder starts from the last (h, c) of each encoder layer (Luong et al. 2015).
+        Returns: (Memory, DecoderCarry): the decoder starts from the last (h, c) of each encoder layer, and from h~ = 0
+          (Luong et al. 2015). The last state of a bidirectional layer is that of its forward direction after the last
+          word beside that of its backward direction after the first.
         """
         keys = split_key(dropout_key, self.config.layers)
         keep = (source != PAD).T[..., None]

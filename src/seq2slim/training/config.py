@@ -1,7 +1,7 @@
 """How a model is trained: one frozen dataclass a concept."""
 
-from dataclasses import dataclass, field
-from typing import Literal
+from dataclasses import dataclass, field, fields
+from typing import Literal, get_args, get_origin
 
 
 def _positive(owner, *names):
@@ -10,15 +10,31 @@ def _positive(owner, *names):
             raise ValueError(f"{name} must be positive, got {getattr(owner, name)}")
 
 
+def _not_negative(owner, *names):
+    for name in names:
+        if getattr(owner, name) < 0:
+            raise ValueError(f"{name} must not be negative, got {getattr(owner, name)}")
+
+
+def _known(owner):
+    """Every `Literal` field holds one of its choices: a mistyped one would silently be taken for another."""
+    for option in fields(owner):
+        value = getattr(owner, option.name)
+        if get_origin(option.type) is Literal and value not in (choices := get_args(option.type)):
+            raise ValueError(f"{option.name} must be one of {', '.join(map(repr, choices))}; got {value!r}")
+
+
 @dataclass(frozen=True)
 class ScheduleConfig:
     """Learning rate over time, in epochs (fractions allowed).
 
     Attributes:
-      kind: `halving` is the papers' constant-then-halving, `cosine` a linear warm-up then a cosine to zero, or `constant`.
+      kind: `halving` is the papers' constant-then-halving, `cosine` a linear warm-up then a cosine to zero, or
+        `constant`.
       halve_after: epochs at the full rate (halving).
       halve_every: epochs between halvings (halving).
-      timing: whether the first halving comes at `halve_after` (the papers' prose) or one `halve_every` later (Luong's code).
+      timing: whether the first halving comes at `halve_after` (the papers' prose) or one `halve_every` later (Luong's
+        code).
       warmup: epochs of linear rise from zero (cosine).
     """
 
@@ -29,7 +45,9 @@ class ScheduleConfig:
     warmup: float = 0.5
 
     def __post_init__(self):
+        _known(self)
         _positive(self, "halve_every")
+        _not_negative(self, "halve_after", "warmup")
 
 
 @dataclass(frozen=True)
@@ -49,6 +67,7 @@ class OptimizerConfig:
     normalise: Literal["sentence", "token"] = "token"
 
     def __post_init__(self):
+        _known(self)
         _positive(self, "learning_rate")
         if self.clip_norm < 0:
             raise ValueError(f"clip_norm must be positive, or 0 for no clipping; got {self.clip_norm}")
@@ -63,7 +82,8 @@ class TrainingConfig:
       max_steps: stop after so many steps whatever `epochs` says; 0 for no such limit.
       batch_size: sentence pairs a step.
       label_smoothing: e of `losses.cross_entropy`.
-      average_decay: decay of the exponential moving average of the parameters, which is then what is evaluated and kept; 0 for none.
+      average_decay: decay of the exponential moving average of the parameters, which is then what is evaluated and
+        kept; 0 for none.
       evaluations_per_epoch: validations (and saves) an epoch, evenly spaced.
       metric: what validations are compared by; a name that ends in `bleu` is better when higher, a loss when lower.
       keep: the parameters of the best validation (`best`), or of the last step (`last`).
@@ -83,7 +103,9 @@ class TrainingConfig:
     patience: int = 0
 
     def __post_init__(self):
+        _known(self)
         _positive(self, "epochs", "batch_size", "evaluations_per_epoch")
+        _not_negative(self, "max_steps", "patience")
         for name in ("label_smoothing", "average_decay"):
             if not 0 <= getattr(self, name) < 1:
                 raise ValueError(f"{name} must be in [0, 1), got {getattr(self, name)}")

@@ -10,7 +10,8 @@ from seq2slim.training.config import ScheduleConfig
 def halving_steps(config: ScheduleConfig, steps_per_epoch: int, total_steps: int):
     """The steps at which the rate is halved: int64[number of halvings], the first step that runs at the lower rate.
 
-    Prose timing halves first when `halve_after` epochs are done; code timing one `halve_every` later (Luong's code for small files).
+    Prose timing halves first when `halve_after` epochs are done; code timing one `halve_every` later (Luong's code for
+    small files). A time between two steps is rounded to the nearer one. Steps count from 0.
     """
     first = config.halve_after + (config.halve_every if config.timing == "code" else 0)
     count = max(0, int(np.ceil((total_steps / steps_per_epoch - first) / config.halve_every)))
@@ -24,7 +25,8 @@ def learning_rate(config: ScheduleConfig, peak: float, steps_per_epoch: int, tot
     Args:
       config: kind and times, in epochs.
       peak: the highest rate.
-      steps_per_epoch, total_steps: what the times are converted with.
+      steps_per_epoch, total_steps: what the times are converted with; the cosine reaches 0 at `total_steps`, one after
+        the last step.
     """
     if config.kind == "constant":
         return lambda step: jnp.full((), peak, jnp.float32)

@@ -173,7 +173,10 @@ def _steps(
 
 
 class Window:
-    """Metrics of the steps since the last line of the log; fetched one step late, so that the host never waits for the device."""
+    """Metrics of the steps since the last line of the log.
+
+    They are fetched one step late, so that the host never waits for the device.
+    """
 
     def __init__(self, run: Run, log: Metrics, watcher: Watcher):
         self.run, self.log, self.watcher = run, log, watcher
@@ -207,8 +210,8 @@ class Window:
             lines = ", ".join(str(i + 1) for i in ids if i >= 0)
             raise NonFiniteLoss(
                 f"step {step + 1}: loss {values.loss}, gradient norm {values.gradient_norm}, learning rate "
-                f"{values.learning_rate:g}. The saves before it are untouched. Try a lower learning rate or a lower clip "
-                f"norm, or look at the batch: training lines {lines}"
+                f"{values.learning_rate:g}. The saves before it are untouched. Try a lower learning rate or a lower "
+                f"clip norm, or look at the batch: training lines {lines}"
             )
         self.seen.append((step, values))
 

@@ -18,7 +18,11 @@ class AdagradState(NamedTuple):
 
 
 def scale_by_adagrad(epsilon: float = ADAGRAD_EPSILON) -> optax.GradientTransformation:
-    """g / (sqrt(sum of g^2) + epsilon), the sum starting at zero (Duchi et al. 2011, as the papers' Torch code has it)."""
+    """g / (sqrt(sum of g^2) + epsilon), the sum starting at zero (Duchi et al. 2011, as the papers' Torch code has it).
+
+    Args: epsilon: added outside of the root.
+    Returns: an optax transformation that scales gradients; the state is an `AdagradState`.
+    """
 
     def init(params):
         return AdagradState(jax.tree.map(jnp.zeros_like, params))
@@ -32,7 +36,12 @@ def scale_by_adagrad(epsilon: float = ADAGRAD_EPSILON) -> optax.GradientTransfor
 
 
 def make_optimizer(config: OptimizerConfig, rate: optax.Schedule) -> optax.GradientTransformation:
-    """Clip by global norm, then the named rule, at `rate(step)`."""
+    """Clip by global norm, then the named rule, at `rate(step)`.
+
+    g <- g min(1, clip_norm / |g|), with |g| over all leaves (Luong et al. 2015: 5), then w <- w - rate(step) rule(g).
+
+    Args: config: rule and clip norm; its learning rate is in `rate` already. rate: step -> learning rate.
+    """
     rule = {"sgd": optax.identity, "adam": optax.scale_by_adam, "adagrad": scale_by_adagrad}[config.name]()
     clip = optax.clip_by_global_norm(config.clip_norm) if config.clip_norm else optax.identity()
     return optax.chain(clip, rule, optax.scale_by_learning_rate(rate))

@@ -31,7 +31,11 @@ class TrainState(NamedTuple):
 def new_state(params, optimizer: optax.GradientTransformation, key, averaged: bool, masks=None) -> TrainState:
     """State before the first step. `params` is copied: the step donates the state's buffers.
 
-    Args: params: pytree. optimizer: optax transformation. key: jax.random.key of the run. averaged: keep a moving average.
+    Args:
+      params: pytree of float arrays; under masks, with the pruned weights already at zero.
+      optimizer: optax transformation.
+      key: jax.random.key of the run.
+      averaged: whether to keep a moving average of the parameters; it starts at `params`.
       masks: of a pruned model, or None.
     """
     if masks is not None:

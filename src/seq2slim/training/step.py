@@ -16,8 +16,9 @@ from seq2slim.training.state import TrainState
 class StepMetrics(NamedTuple):
     """What a step reports; all f32[].
 
-    loss: what was minimised (smoothed, normalised). nll: summed over target tokens, nats. tokens: target tokens, EOS counted.
-    gradient_norm: global, of the surviving weights, before clipping. learning_rate: of this step.
+    loss: what was minimised (smoothed, normalised). nll: summed over target tokens, nats.
+    tokens: target tokens, EOS counted. gradient_norm: global, of the surviving weights, before clipping.
+    learning_rate: of this step.
     """
 
     loss: jax.Array
@@ -30,7 +31,10 @@ class StepMetrics(NamedTuple):
 def batch_losses(model: Seq2Seq, params, batch, label_smoothing=0.0, dropout_key=None):
     """Losses of a batch, summed over its target tokens, in nats.
 
-    Args: batch: `data.Batch`. label_smoothing, dropout_key: as in `cross_entropy` and `Seq2Seq.hidden`.
+    Args:
+      model: of `params`, a nested dict without the "params" above it.
+      batch: `data.Batch`; a filling row, all PAD, adds nothing.
+      label_smoothing, dropout_key: as in `cross_entropy` and `Seq2Seq.hidden`.
     Returns: (loss f32[], nll f32[], tokens f32[]: target tokens, EOS counted).
     """
     logits = model.apply({"params": params}, batch.source, batch.target_in, dropout_key)
@@ -47,6 +51,12 @@ def make_train_step(
 
     `masks` are None for a dense model. They are an argument, so that they are no constants of the compiled step.
     The dropout key of a step is fold_in(key, step): a function of the run and the step alone.
+
+    Args:
+      model: what is trained.
+      optimizer: of `make_optimizer`, without masks: they are laid around it here.
+      config: label smoothing, normalisation of the loss, and decay of the moving average.
+      rate: step -> learning rate, reported only; the optimizer has its own.
     """
 
     def loss_of(params, batch, key):
