@@ -1,5 +1,8 @@
 """Text in line order from batches in any order, with and without unknown words, over a real vocabulary and search."""
 
+import functools
+
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -32,6 +35,7 @@ def batch_of(vocabulary, lines, *, backwards, rows=4):
     return Batch(source, empty, empty, ids)
 
 
+@functools.partial(jax.jit, static_argnames=("backwards", "beam"))
 def copier(batch, *, backwards, beam=2):
     """A beam search that copies the source in order of the text: its whole probability, nearly, is on the next word."""
     source = jnp.asarray(batch.source)

@@ -47,7 +47,7 @@ def beam_search(
     eos: int,
     min_length: jax.Array | int = 2,
     max_length: jax.Array | int | None = None,
-    length_penalty: LengthPenalty = LengthPenalty(),  # noqa: B008 (frozen)
+    length_penalty: LengthPenalty = LengthPenalty(),
     forbidden: tuple[int, ...] = (),
     normalise: bool = True,
     chunk: int = 8,
@@ -102,8 +102,8 @@ def beam_search(
         open_ids = jnp.all(ids[:, None] != jnp.asarray(banned, jnp.int32), axis=-1)  # bool[V]
         may_go_on = open_ids & (length < max_length)[:, None, None]
         total = jnp.where(may_go_on, total, -jnp.inf).reshape(batch, beam * vocabulary)
-        # The barrier halves the search's own time on CPU: without it XLA works the winners out anew in each of the small
-        # operations below, and for every number of the carry that is reordered.
+        # The barrier halves the search's own time on CPU: without it XLA works the winners out anew in each of the
+        # small operations below, and for every number of the carry that is reordered.
         live, index = jax.lax.optimization_barrier(top_k(total, beam))
         parent, token = index // vocabulary, index % vocabulary
 
