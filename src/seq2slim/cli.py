@@ -102,7 +102,7 @@ def _parsed(name: str, doc: str, default, arguments: Sequence[str]):
 
 
 def _claims() -> dict[str, str]:
-    """Name -> first line of the docstring, of the modules in experiments/ that have `Config` and `main`; imports none."""
+    """Name -> first line of the docstring, of the modules in experiments/ with `Config` and `main`; none imported."""
     folder = Path(EXPERIMENTS)
     if not folder.is_dir():
         raise UsageError(f"there is no folder {EXPERIMENTS}/ in {Path.cwd()}; run this from the root of the project")

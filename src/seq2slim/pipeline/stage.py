@@ -45,6 +45,8 @@ class Stage:
     def describe(self) -> str:
         """One line for the plan: by default the options that differ from their defaults."""
         options = differing(self)
+        if getattr(self, "seed", 0):
+            options["seed"] = self.seed
         return ", ".join(f"{name}={_short(value)}" for name, value in options.items()) or "defaults"
 
     def content_hash(self) -> str | None:
@@ -105,8 +107,6 @@ def differing(config, default=None) -> dict[str, Any]:
         value = getattr(config, field.name)
         usual = _default(field) if default is None else getattr(default, field.name)
         where = f"{type(config).__name__}.{field.name}"
-        if isinstance(value, Stage):
-            raise TypeError(f"{where} holds a stage; parents must be fields of a stage itself")
         if usual is dataclasses.MISSING:
             options[field.name] = _canonical(value, where)
         elif dataclasses.is_dataclass(value) and type(value) is type(usual):
@@ -159,6 +159,8 @@ def _default(field: dataclasses.Field):
 
 def _canonical(value, where: str):
     """`value` in JSON, alike for equal values: 1 and 1.0 are one number; a dataclass is its type and what differs."""
+    if isinstance(value, Stage):
+        raise TypeError(f"{where} holds a stage; parents are fields of a stage itself, one or a tuple of nothing else")
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {"__type__": type(value).__name__, **differing(value)}
     if isinstance(value, enum.Enum):
@@ -185,5 +187,6 @@ def _json(value) -> str:
 
 def _short(value) -> str:
     if isinstance(value, dict):
-        return "(" + ", ".join(f"{name}={_short(inner)}" for name, inner in value.items() if name != "__type__") + ")"
+        inner = ", ".join(f"{name}={_short(option)}" for name, option in value.items() if name != "__type__")
+        return f"{value.get('__type__', '')}({inner})"
     return str(value)

@@ -1,0 +1,89 @@
+"""Published rows and series: replaced by identity, sorted, all or nothing."""
+
+import math
+import os
+
+import pytest
+from rich.console import Console
+
+from seq2slim.pipeline.results import publish, published, rich_table, table, write_atomically
+
+
+def row(identity, label, **values):
+    return {"identity": identity, "experiment": "e", "label": label, "seed": 0, **values}
+
+
+def test_rows_and_series_of_an_identity_are_replaced_and_others_stay(tmp_path):
+    folder = tmp_path / "results" / "e"
+    assert published(folder) == ([], {})
+    first = [row("bb", "baseline", bleu=1.0), row("aa", "pruned", perplexity=math.inf), row("aa", "pruned", beam=5)]
+    publish(first, {"aa": {"loss": [1.0, math.nan], "density": {"softmax": 0.2}}, "bb": {"loss-2": [3]}}, folder)
+    publish([row("aa", "retrained", bleu=2.0)], {"aa": {"loss": [4]}}, folder)
+    rows, series = published(folder)
+    assert rows == [row("bb", "baseline", bleu=1.0), row("aa", "retrained", bleu=2.0)]
+    assert series == {"aa": {"loss": [4]}, "bb": {"loss-2": [3]}}
+
+
+def test_what_is_published_comes_back_and_the_order_does_not_matter(tmp_path):
+    rows = [row(f"{seed}", label, seed=seed, perplexity=math.inf) for seed in (2, 10) for label in ("b", "a")]
+    publish(rows, {"2": {"x": [math.nan, -math.inf]}}, tmp_path / "one")
+    publish(rows[::-1], {"2": {"x": [math.nan, -math.inf]}}, tmp_path / "two")
+    assert (tmp_path / "one" / "rows.jsonl").read_bytes() == (tmp_path / "two" / "rows.jsonl").read_bytes()
+    back, series = published(tmp_path / "one")
+    assert sorted(map(str, back)) == sorted(map(str, rows))
+    assert math.isnan(series["2"]["x"][0])
+    assert series["2"]["x"][1] == -math.inf
+
+
+@pytest.mark.parametrize(
+    ("rows", "series", "message"),
+    [
+        ([row("a", "x", smoke=True)], {}, "SMOKE rows are never published: x"),
+        ([{"label": "x"}], {}, "needs the identity"),
+        ([row("a", "x", curve=[1, 2])], {}, "column 'curve' of the row x is not a scalar"),
+        ([], {"a": {"../x": [1]}}, "cannot name a file"),
+    ],
+)
+def test_bad_rows_are_refused_and_nothing_is_written(tmp_path, rows, series, message):
+    with pytest.raises(ValueError, match=message):
+        publish([row("good", "y"), *rows], series, tmp_path / "e")
+    assert not (tmp_path / "e").exists()
+
+
+def test_a_damaged_line_is_named(tmp_path):
+    publish([row("a", "x"), row("b", "y")], {}, tmp_path)
+    lines = (tmp_path / "rows.jsonl").read_text().splitlines()
+    (tmp_path / "rows.jsonl").write_text(lines[0] + "\n" + lines[1][:-1] + "\n")
+    with pytest.raises(ValueError, match=r"rows\.jsonl, line 2: not JSON"):
+        published(tmp_path)
+
+
+def test_a_write_that_fails_leaves_what_was_there(tmp_path, monkeypatch):
+    write_atomically(tmp_path / "x", "old")
+
+    def full(_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="No space"):
+        write_atomically(tmp_path / "x", "new")
+    assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [("x", "old")]
+
+
+def test_tables():
+    rows = [
+        row("a", "baseline", bleu=34.891, weights=1234567),
+        row("b", "pruned", bleu=None, weights=5, published=True),
+    ]
+    columns = {"label": "", "weights": ",d", "bleu": ".1f"}
+    assert table(rows, columns).splitlines() == [
+        "| label    |   weights | bleu |",
+        "|----------|----------:|-----:|",
+        "| baseline | 1,234,567 | 34.9 |",
+        "| pruned   |         5 |    - |",
+    ]
+    assert table(rows, ["label", "seed"]).splitlines()[2] == "| baseline |    0 |"
+    console = Console(width=80, record=True, file=open(os.devnull, "w"))  # noqa: SIM115
+    console.print(rich_table(rows, columns))
+    pruned = next(line for line in console.export_text().splitlines() if "pruned" in line)
+    assert "published" in pruned
