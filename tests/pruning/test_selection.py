@@ -119,16 +119,27 @@ def test_threshold_from_a_small_sample_over_many_blocks(make, k):
     assert_same(selection.keep_largest(weights, k), sorted_masks(weights, k))
 
 
-def test_a_bracket_that_misses_is_widened(monkeypatch):
-    """The sample is made to see only one array, whose weights are a thousand times too small."""
-    weights = [w * scale for w, scale in zip(normal(11, (300, 300), (300, 300)), (1e-3, 1.0))]
+@pytest.mark.parametrize(("seen", "k"), [(0, 100_000), (1, 40_000)])
+def test_a_bracket_that_misses_is_widened(monkeypatch, seen, k):
+    """The sample sees one array only, whose weights are all smaller, or all larger, than the threshold."""
+    weights = [w * scale for w, scale in zip(normal(11, (300, 300), (300, 300)), (1e-6, 1.0))]
+    brackets = []
+    select = selection._Scores._select
+
+    def spy(self, rank, low, high):
+        brackets.append((low, high))
+        return select(self, rank, low, high)
+
+    monkeypatch.setattr(selection._Scores, "_select", spy)
     monkeypatch.setattr(
-        selection._Scores, "_sample", lambda self, size: np.abs(weights[0].ravel()[:size]).astype(float)
+        selection._Scores, "_sample", lambda self, size: np.abs(weights[seen].ravel()[:size]).astype(float)
     )
-    score, ties = selection.threshold(weights, 170_000, sample=500)
-    expected = np.sort(np.abs(np.concatenate([w.ravel() for w in weights])))[170_000 - 1]
-    assert score == expected
-    assert ties >= 1
+    score, ties = selection.threshold(weights, k, sample=500)
+    scores = np.abs(np.concatenate([w.ravel() for w in weights]))
+    assert score == np.sort(scores)[k - 1]
+    assert np.count_nonzero(scores < score) + ties == k
+    assert len(brackets) > 1
+    assert not brackets[0][0] <= score <= brackets[0][1]
 
 
 def test_nan_is_named():

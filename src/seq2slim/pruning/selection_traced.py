@@ -1,8 +1,8 @@
 """`selection` under jit: the same masks, found by counting passes alone, so it lowers for CPU, GPU and TPU alike.
 
-A score's key is its bit pattern, which orders non-negative floats as integers do. The k-th smallest key is built digit
-by digit from the top, each digit by counting how many keys lie below its candidates; a second search of the same kind
-finds the position up to which weights tied with it go. Nothing is sorted, gathered or accumulated along an array.
+A score's key is its bit pattern, which orders non-negative floats as integers do. The k-th smallest key is built bit by bit
+from the top, each by counting the keys below a candidate; a second search of the same kind finds the position up to which
+weights tied with it go. Nothing is sorted, gathered or accumulated along an array.
 """
 
 from collections.abc import Sequence
@@ -11,7 +11,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-DIGIT = 2  # bits a pass: 3 candidates are counted together, 16 passes over 32-bit keys
 MAX_WEIGHTS = 2**32 - 1  # counts and positions are uint32
 
 
@@ -40,12 +39,17 @@ def keep_largest(weights: Sequence, k, scales=None, kept=None) -> list[jax.Array
 
     # The smallest key with at least k keys up to it; `_largest` finds the largest with fewer than k keys below it, the
     # same.
-    pivot = _largest(lambda limit: _count([key < limit for key in keys]) < k, 64 if wide else 32)
+    width = (64, jnp.uint64) if wide else (32, jnp.uint32)
+    pivot = _largest(lambda limit: _count([key < limit for key in keys]) < k, *width)
     ties = k - _count([key < pivot for key in keys])
     tied = [key == pivot for key in keys]
     starts = np.cumsum([0] + [w.size for w in weights])[:-1]
     places = [_positions(w.shape, start) for w, start in zip(weights, starts)]
-    end = _largest(lambda limit: _count([t & (place < limit) for t, place in zip(tied, places)]) <= ties, 32)
+
+    def few_before(limit):
+        return _count([t & (place < limit) for t, place in zip(tied, places)]) <= ties
+
+    end = _largest(few_before, size.bit_length())
     return [((key > pivot) | (t & (place >= end))) & mask for key, t, place, mask in zip(keys, tied, places, kept)]
 
 
@@ -82,16 +86,15 @@ def _key(weight, scale, kept, wide):
     return jnp.where(kept, jax.lax.bitcast_convert_type(score, bits) + 1, 0)
 
 
-def _largest(accepts, bits):
-    """The largest unsigned number that `accepts`, a predicate true up to some number and false above it."""
-    dtype = jnp.uint64 if bits == 64 else jnp.uint32
+def _largest(accepts, bits, dtype=jnp.uint32):
+    """The largest unsigned number of `bits` bits that `accepts`, a predicate true from 0 up to some number only."""
 
-    def digit(n, prefix):
-        shift = (bits - DIGIT * (n + 1)).astype(dtype)
-        accepted = [accepts(prefix + (jnp.asarray(d, dtype) << shift)) for d in range(1, 2**DIGIT)]
-        return prefix + (sum(a.astype(dtype) for a in accepted) << shift)
+    def refine(n, prefix):
+        candidate = prefix | (jnp.ones((), dtype) << (bits - 1 - n).astype(dtype))
+        return jnp.where(accepts(candidate), candidate, prefix)
 
-    return jax.lax.fori_loop(0, bits // DIGIT, digit, jnp.zeros((), dtype))
+    # One candidate a pass: XLA for CPU does not fuse the counts of several, and is slower with 3 or 15 of them.
+    return jax.lax.fori_loop(0, bits, refine, jnp.zeros((), dtype))
 
 
 def _count(flags):

@@ -33,8 +33,7 @@ def keep_pruned(optimizer: optax.GradientTransformation, masks) -> optax.Gradien
             return mask_gradients(updates)
         return jax.tree.map(lambda mask, u, w: jnp.where(mask, u, -w), prunable_masks, updates, params)
 
-    def on_prunable(function):
-        # A function, not the tree: optax would call a params class that is callable, as Equinox modules are.
-        return optax.masked(optax.stateless(function), lambda _: prunable)
-
-    return optax.chain(on_prunable(mask_gradients), optimizer, on_prunable(mask_updates))
+    gradients_masked, updates_masked = (
+        optax.masked(optax.stateless(function), prunable) for function in (mask_gradients, mask_updates)
+    )
+    return optax.chain(gradients_masked, optimizer, updates_masked)
