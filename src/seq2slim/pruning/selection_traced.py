@@ -1,8 +1,8 @@
 """`selection` under jit: the same masks, found by counting passes alone, so it lowers for CPU, GPU and TPU alike.
 
-A score's key is its bit pattern, which orders non-negative floats as integers do. The k-th smallest key is built bit by bit
-from the top, each by counting the keys below a candidate; a second search of the same kind finds the position up to which
-weights tied with it go. Nothing is sorted, gathered or accumulated along an array.
+A score's key is its bit pattern, which orders non-negative floats as integers do. The k-th smallest key is built bit by
+bit from the top, each by counting the keys below a candidate; a second search of the same kind finds the position up to
+which weights tied with it go. Nothing is sorted, gathered or accumulated along an array.
 """
 
 from collections.abc import Sequence
