@@ -134,6 +134,18 @@ def test_too_small_a_size_and_empty_text_are_errors():
             Vocabulary.train(["", " \t"], VocabularyConfig(kind, 10))
 
 
+@pytest.mark.parametrize("kind", ["unigram", "bpe"])
+def test_every_sign_of_an_alphabet_has_an_id_but_not_of_a_large_script(kind):
+    rare = Vocabulary.train([*LINES * 30, "a § once"], VocabularyConfig(kind, 80))
+    assert UNK not in rare.encode("a § once")
+    # 600 ids cannot hold 2,000 signs; most of them stand in one line only.
+    signs = [chr(0x4E00 + index) for index in range(2000)]
+    lines = [" ".join(signs[:250])] * 1000 + [" ".join(signs)]
+    large = Vocabulary.train(lines, VocabularyConfig(kind, 600))
+    assert len(large) <= 600
+    assert UNK not in large.encode(" ".join(signs[:250]))
+
+
 def test_config_is_validated():
     with pytest.raises(ValueError, match="'unigrams': did you mean 'unigram'"):
         VocabularyConfig("unigrams")

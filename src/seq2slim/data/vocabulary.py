@@ -23,7 +23,7 @@ SPECIAL = ("<pad>", "<unk>", "<s>", "</s>")
 KINDS = ("unigram", "bpe", "words")
 _FORMAT = "seq2slim vocabulary 1"
 _SPACE = "\u2581"  # how SentencePiece writes a space inside a piece
-_TRAINING_LINES = 1_000_000  # more lines than this change pieces little and cost SentencePiece about 1 GB a million
+_TRAINING_LINES = 500_000  # more change the pieces little and cost SentencePiece 2 GB and a minute a million
 _log = logging.getLogger(__name__).info
 
 
@@ -64,7 +64,7 @@ class Vocabulary(ABC):
         """A vocabulary of `config.size` ids, or of fewer where the text supports no more; pure in its arguments.
 
         Args:
-          lines: sentences, read once. SentencePiece sees an even thinning of them when they are more than a million.
+          lines: sentences, read once. SentencePiece sees an even thinning of them when they are more than 500,000.
           report: called with a line of text when the vocabulary is smaller than asked.
         Raises: ValueError if the lines hold no token, or if `size` is too small for a piece for each character.
         """
@@ -157,8 +157,7 @@ class _PieceVocabulary(Vocabulary):
                 model_type=config.kind,
                 vocab_size=config.size,
                 hard_vocab_limit=False,
-                # Every letter of an alphabet, but not each of the once-seen symbols of real text.
-                character_coverage=0.9999,
+                character_coverage=_coverage(sentences, config.size),
                 max_sentence_length=1 << 20,
                 num_threads=4,  # fixed: the sums of the unigram EM depend on how many there are
                 pad_id=PAD,
@@ -265,6 +264,16 @@ def thin(lines: Iterable[str], most: int) -> list[str]:
                 continue
         kept.append(line)
     return kept
+
+
+def _coverage(sentences: Iterable[str], size: int) -> float:
+    """The share of the text in the characters that get an id: all, but at most half of the ids (or 256) go to them.
+
+    So every sign of an alphabet has its id, while the rare ones of a script with thousands do not take all there are.
+    """
+    counts = Counter(itertools.chain.from_iterable(sentences))
+    covered = sum(count for _, count in counts.most_common(max(size // 2, 256))) / counts.total()
+    return max(covered, 0.98)  # SentencePiece takes no less
 
 
 def _in_bounds(token_id: int, vocabulary: Vocabulary) -> int:
