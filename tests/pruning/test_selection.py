@@ -95,6 +95,16 @@ def test_float64_that_float32_cannot_tell_apart():
     assert_same(selection.keep_largest(weights, 2), [[[True, False, True, False]]])
 
 
+def test_float64_under_jit():
+    weights = [w.astype(np.float64) / 3 for w in normal(18, (20, 30))]
+    weights[0][3] = weights[0][2] * (1 + 1e-12)  # apart in float64 only
+    with jax.enable_x64(True):
+        masks = jax.jit(selection_traced.keep_largest)([jnp.asarray(w) for w in weights], 333)
+        assert_same(masks, sorted_masks(weights, 333))
+        sigma = jax.jit(selection_traced.deviation)([jnp.asarray(w) for w in weights])
+        assert float(sigma) == pytest.approx(np.std(weights[0]), rel=1e-12)
+
+
 def test_extreme_magnitudes_keep_their_order():
     weights = [np.array([np.inf, -np.float32(3e38), 1e-45, -0.0, 1e-38, -np.inf, 0.0, 3e-45], np.float32)]
     for k in range(9):
