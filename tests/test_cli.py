@@ -56,6 +56,8 @@ def main(config, runner):
         )
     if config.mistake == "bug":
         int("x")
+    if config.mistake == "impatience":
+        raise KeyboardInterrupt
     if config.mistake == "file":
         open("nowhere.txt")
 '''
@@ -139,6 +141,10 @@ def test_a_mistyped_option_is_answered_with_the_nearest(project, capsys, typed, 
     error = capsys.readouterr().err
     assert f"Unrecognized options: {typed}" in error
     assert f"{nearest} " in error
+
+
+def test_ctrl_c_ends_without_a_traceback(project):
+    assert cli.main(["run", "toy", "--mistake", "impatience"]) == 130
 
 
 def test_a_bug_keeps_its_traceback(project, monkeypatch):

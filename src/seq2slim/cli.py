@@ -32,7 +32,7 @@ class UsageError(Exception):
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs one command and returns its exit code: 0, or 2 with one line on standard error for what the user can mend.
+    """Runs one command and returns its exit code: 0, 130 after Ctrl-C, 2 after one line of what the user can mend.
 
     That is a UsageError, any OSError, and any error raised by a `raise` of this project, whose message is written for
     people. Errors from elsewhere keep their traceback, and with SEQ2SLIM_TRACEBACK=1 all do.
@@ -45,6 +45,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             COMMANDS[command](rest)
         else:
             raise UsageError(f"no command {command!r}; {_nearest(command, COMMANDS)}")
+    except KeyboardInterrupt:
+        return 130
     except BrokenPipeError:  # whoever read us has gone; flushing at exit would complain
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except Exception as error:
