@@ -149,6 +149,9 @@ def test_evaluation_batches_cover_the_split():
     split = split_of(np.random.default_rng(0).integers(1, 30, (70, 2)))
     ids = np.concatenate([batch.ids for batch in evaluation_batches(split, BatchConfig(16))])
     assert sorted(ids[ids >= 0]) == split.lines.tolist()
+    some = np.array([3, 60, 12])
+    ids = np.concatenate([batch.ids for batch in evaluation_batches(split, BatchConfig(16), rows=some)])
+    assert sorted(ids[ids >= 0]) == sorted(split.lines[some])
 
 
 def test_an_empty_split():
