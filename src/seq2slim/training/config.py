@@ -81,6 +81,7 @@ class TrainingConfig:
       epochs: passes over the corpus, a fraction allowed.
       max_steps: stop after so many steps whatever `epochs` says; 0 for no such limit.
       batch_size: sentence pairs a step.
+      shapes: at most so many padded batch shapes; each is compiled once, fewer pad more.
       label_smoothing: e of `losses.cross_entropy`.
       average_decay: decay of the exponential moving average of the parameters, which is then what is evaluated and
         kept; 0 for none.
@@ -93,6 +94,7 @@ class TrainingConfig:
     epochs: float = 12
     max_steps: int = 0
     batch_size: int = 64
+    shapes: int = 8
     optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
     schedule: ScheduleConfig = field(default_factory=ScheduleConfig)
     label_smoothing: float = 0.0
@@ -104,7 +106,7 @@ class TrainingConfig:
 
     def __post_init__(self):
         _known(self)
-        _positive(self, "epochs", "batch_size", "evaluations_per_epoch")
+        _positive(self, "epochs", "batch_size", "shapes", "evaluations_per_epoch")
         _not_negative(self, "max_steps", "patience")
         for name in ("label_smoothing", "average_decay"):
             if not 0 <= getattr(self, name) < 1:

@@ -19,7 +19,7 @@ from seq2slim.training.learning_rates import learning_rate
 from seq2slim.training.loop import Run, Stopped, fit, total_steps
 from seq2slim.training.optimizers import make_optimizer
 from seq2slim.training.state import new_state
-from seq2slim.training.step import make_eval_step, make_train_step
+from seq2slim.training.step import eval_step, make_train_step
 
 
 @dataclass(frozen=True)
@@ -81,14 +81,9 @@ class _Watcher(NamedTuple):
         self.context.console.say(line)
 
 
-def batch_config(model: Model, batch_size: int) -> batching.BatchConfig:
-    """How batches for `model` are laid out."""
-    return batching.BatchConfig(batch_size=batch_size, reverse_source=model.reverse_source)
-
-
 def validation(config: Seq2SeqConfig, split, batches: batching.BatchConfig, rows=None):
     """params -> {"valid_loss": nats per target token, "valid_perplexity"}, over a tokenised split or some rows of it."""
-    step = make_eval_step(Seq2Seq(config))
+    step = partial(eval_step, Seq2Seq(config))
 
     def evaluate(params) -> dict[str, float]:
         found = corpus_perplexity(partial(step, params), batching.evaluation_batches(split, batches, rows=rows))
@@ -100,7 +95,7 @@ def validation(config: Seq2SeqConfig, split, batches: batching.BatchConfig, rows
 def _train(stage: Train | Retrain, model: Model, config: TrainingConfig, home: Path, context) -> dict:
     text_home = context.home(stage.text)
     corpus = texts.tokenised(text_home)
-    batches = batch_config(model, config.batch_size)
+    batches = batching.BatchConfig(config.batch_size, model.reverse_source, config.shapes)
     steps_per_epoch = batching.steps_per_epoch(len(corpus["train"]), batches)
     rate = learning_rate(
         config.schedule, config.optimizer.learning_rate, steps_per_epoch, total_steps(config, steps_per_epoch)
