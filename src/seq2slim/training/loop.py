@@ -136,7 +136,7 @@ def _steps(
 ):
     def save(best=False):
         if run.masks is not None:
-            _check_pruned(state.params, run.masks)
+            _check_pruned(state.result, run.masks)
         log.sync()
         saves.save(int(state.step), _items(state, progress), best=best)
 
@@ -159,15 +159,17 @@ def _steps(
     for step, batch in enumerate(run.batches(start), start):
         state, metrics = run.step(state, batch, run.masks)
         window.add(step, batch, metrics)
-        if (step + 1) % run.evaluate_every == 0 or step + 1 == run.total_steps:
+        validated = (step + 1) % run.evaluate_every == 0 or step + 1 == run.total_steps
+        if validated:
             window.flush()
             validate()
             window.restart()
             if over():
                 return state
-        elif watcher.stop_requested:
-            window.flush()
-            save()
+        if watcher.stop_requested:
+            if not validated:
+                window.flush()
+                save()
             raise Stopped(f"stopped at step {step + 1} of {run.total_steps}; everything is saved")
     raise ValueError("the batches ended before the last step")
 

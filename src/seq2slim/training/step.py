@@ -73,7 +73,7 @@ def make_train_step(
             gradients = pruning.apply_masks(gradients, masks)
         updates, optimizer_state = sparse.update(gradients, state.optimizer, state.params)
         params = optax.apply_updates(state.params, updates)
-        metrics = StepMetrics(loss, nll, tokens, optax.global_norm(gradients), rate(state.step))
+        metrics = StepMetrics(loss, nll, tokens, optax.tree.norm(gradients), rate(state.step))
         average = state.average
         if average is not None:
             # Early on the average follows closely: the start has no special weight (Polyak averaging, debiased).
