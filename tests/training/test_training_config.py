@@ -1,0 +1,39 @@
+"""A run's configuration refuses what cannot be; above all words that would be taken for other ones."""
+
+import pytest
+
+from seq2slim.training.config import OptimizerConfig, ScheduleConfig, TrainingConfig
+
+
+@pytest.mark.parametrize(
+    ("config", "changes", "match"),
+    [
+        (ScheduleConfig, {"kind": "halve"}, "kind must be one of 'constant', 'halving', 'cosine'; got 'halve'"),
+        (ScheduleConfig, {"timing": "Code"}, "timing .* 'prose', 'code'; got 'Code'"),
+        (ScheduleConfig, {"halve_every": 0}, "halve_every must be positive, got 0"),
+        (ScheduleConfig, {"halve_after": -1}, "halve_after must not be negative, got -1"),
+        (ScheduleConfig, {"warmup": -0.5}, "warmup must not be negative, got -0.5"),
+        (OptimizerConfig, {"name": "adamw"}, "name .* 'sgd', 'adam', 'adagrad'; got 'adamw'"),
+        (OptimizerConfig, {"normalise": "tokens"}, "normalise .* got 'tokens'"),
+        (OptimizerConfig, {"learning_rate": 0}, "learning_rate must be positive, got 0"),
+        (OptimizerConfig, {"clip_norm": -1}, "clip_norm .* got -1"),
+        (TrainingConfig, {"epochs": 0}, "epochs must be positive, got 0"),
+        (TrainingConfig, {"batch_size": 0}, "batch_size must be positive, got 0"),
+        (TrainingConfig, {"evaluations_per_epoch": 0}, "evaluations_per_epoch must be positive, got 0"),
+        (TrainingConfig, {"shapes": 0}, "shapes must be positive, got 0"),
+        (TrainingConfig, {"max_steps": -5}, "max_steps must not be negative, got -5"),
+        (TrainingConfig, {"patience": -1}, "patience must not be negative, got -1"),
+        (TrainingConfig, {"label_smoothing": 1.0}, r"label_smoothing must be in \[0, 1\), got 1.0"),
+        (TrainingConfig, {"average_decay": -0.1}, "average_decay .* got -0.1"),
+        (TrainingConfig, {"metric": "loss"}, "metric .* got 'loss'"),
+        (TrainingConfig, {"keep": "first"}, "keep .* got 'first'"),
+    ],
+)
+def test_refuses(config, changes, match):
+    with pytest.raises(ValueError, match=match):
+        config(**changes)
+
+
+def test_equal_configs_hash_alike():
+    assert hash(TrainingConfig(epochs=3)) == hash(TrainingConfig(epochs=3))
+    assert TrainingConfig(epochs=3) != TrainingConfig()
