@@ -38,8 +38,7 @@ def naive(logits, smoothing):
 def test_values_and_gradients(smoothing):
     def loss(arguments):
         loss, nll = cross_entropy(arguments["logits"], LABELS, smoothing)
-        # The weight on nll must not be felt: only the loss is differentiable.
-        return (COTANGENT * loss).sum() + 0 * nll.sum(), (loss, nll)
+        return (COTANGENT * loss).sum(), (loss, nll)
 
     ours = jax.jit(jax.value_and_grad(loss, has_aux=True))
     with jax.enable_x64(True):
@@ -60,8 +59,8 @@ def test_nll_is_a_constant_for_differentiation():
 def test_extreme_logits_stay_finite(smoothing):
     logits = np.array([[1e4, -1e4, 0, 0], [-1e30, -1e30, -1e30, -1e30], [80, 90, 100, 1e5]], np.float32)
     labels = np.array([1, 0, 3])
-    value = jax.vjp(partial(cross_entropy, labels=labels, label_smoothing=smoothing), jnp.asarray(logits))
-    (loss, nll), pullback = value
+    run = partial(cross_entropy, labels=labels, label_smoothing=smoothing)
+    (loss, nll), pullback = jax.vjp(run, jnp.asarray(logits))
     expected_loss, expected_nll = expected_losses(logits, labels, smoothing)
     np.testing.assert_allclose(loss, expected_loss, rtol=1e-6)
     np.testing.assert_allclose(nll, expected_nll, rtol=1e-6)
