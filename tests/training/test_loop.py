@@ -15,7 +15,7 @@ import pytest
 from seq2slim.data.batching import Batch
 from seq2slim.models import Seq2Seq, Seq2SeqConfig, init_params
 from seq2slim.training import loop
-from seq2slim.training.checkpoints import Checkpoints
+from seq2slim.training.checkpoints import CheckpointError, Checkpoints
 from seq2slim.training.config import OptimizerConfig, TrainingConfig
 from seq2slim.training.learning_rates import learning_rate
 from seq2slim.training.loop import NonFiniteLoss, Progress, Run, Stopped, fit, total_steps
@@ -288,6 +288,15 @@ def test_a_leak_of_the_average_is_never_saved(tmp_path):
     with pytest.raises(AssertionError, match="1 pruned weights are not zero"):
         fit(run, scripted_state()._replace(average={"w": jnp.ones((1, 2))}), tmp_path, Watcher())
     assert Checkpoints(tmp_path / "saves").steps() == []
+
+
+def test_a_damaged_best_save_is_said(tmp_path):
+    run, _ = scripted_run([1, 2, 3], max_steps=6)
+    fit(run, scripted_state(), tmp_path, Watcher())
+    (manifest,) = tmp_path.glob("saves/*-best/manifest.json")
+    manifest.write_text(manifest.read_text()[:-9])
+    with pytest.raises(CheckpointError, match="best save"):
+        fit(run, scripted_state(), tmp_path, Watcher())
 
 
 CONFIG = TrainingConfig(epochs=3, optimizer=OptimizerConfig("adam", 0.02), average_decay=0.9)

@@ -87,3 +87,17 @@ def test_the_clip_is_global_and_only_from_above():
     np.testing.assert_allclose(np.concatenate(updates), [-3, 0, -4], rtol=1e-6)
     updates, _ = optimizer.update([jnp.array([3.0, 0.0]), jnp.array([4.0])], state, params)
     np.testing.assert_array_equal(np.concatenate(updates), [-3, 0, -4])
+
+
+@pytest.mark.parametrize("name", ["sgd", "adam", "adagrad"])
+def test_weight_decay_takes_its_share_of_matrices_alone(name):
+    """Decoupled (Loshchilov & Hutter 2019): beside the rule's own step, W loses rate * decay * W; a bias nothing."""
+    params = [jnp.asarray(w) for w in START]
+    gradients = [jnp.asarray(g) for g in GRADIENTS[0]]
+    updates = []
+    for decay in (0.0, 0.2):
+        optimizer = make_optimizer(OptimizerConfig(name, clip_norm=1.0, weight_decay=decay), lambda step: 0.5)
+        updates.append(optimizer.update(gradients, optimizer.init(params), params)[0])
+    (matrix, bias), (decayed_matrix, decayed_bias) = updates
+    np.testing.assert_allclose(decayed_matrix - matrix, -0.5 * 0.2 * START[0], rtol=1e-4, atol=1e-6)
+    np.testing.assert_array_equal(decayed_bias, bias)

@@ -17,6 +17,7 @@ from seq2slim.training.config import OptimizerConfig, ScheduleConfig, TrainingCo
         (OptimizerConfig, {"normalise": "tokens"}, "normalise .* got 'tokens'"),
         (OptimizerConfig, {"learning_rate": 0}, "learning_rate must be positive, got 0"),
         (OptimizerConfig, {"clip_norm": -1}, "clip_norm .* got -1"),
+        (OptimizerConfig, {"weight_decay": -1}, "weight_decay must not be negative, got -1"),
         (TrainingConfig, {"epochs": 0}, "epochs must be positive, got 0"),
         (TrainingConfig, {"batch_size": 0}, "batch_size must be positive, got 0"),
         (TrainingConfig, {"evaluations_per_epoch": 0}, "evaluations_per_epoch must be positive, got 0"),

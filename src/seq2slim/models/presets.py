@@ -46,12 +46,24 @@ def kim2016_student(*vocabularies, **changes):
 
 
 def base(source_vocabulary, target_vocabulary, **changes):
-    """The headline model: at most 16M weights with 6,000 words a side."""
-    return Seq2SeqConfig(source_vocabulary, target_vocabulary, **(dict(layers=1, units=512, dropout=0.3) | changes))
+    """The headline model: at most 16M weights with 4,000 words a side.
+
+    Reads both ways, feeds h~ back and scores by W_a.
+    """
+    chosen = dict(
+        layers=1,
+        units=384,
+        attention="general",
+        input_feeding=True,
+        bidirectional=True,
+        dropout=0.3,
+        output_dropout=0.2,
+    )
+    return Seq2SeqConfig(source_vocabulary, target_vocabulary, **(chosen | changes))
 
 
 def small(source_vocabulary, target_vocabulary, **changes):
-    """The studies' model: the paper's architecture at 2x256, at most 8M weights with 6,000 words a side."""
+    """The studies' model: the paper's architecture at 2x256, at most 8M weights with 4,000 words a side."""
     return Seq2SeqConfig(source_vocabulary, target_vocabulary, **(dict(layers=2, units=256, dropout=0.3) | changes))
 
 

@@ -1,4 +1,4 @@
-"""Named recipes: what goes with a model, from vocabulary to retraining; the papers' to the letter, ours tuned on valid."""
+"""Named recipes: what goes with a model, from vocabulary to retraining; the papers' to the letter, ours tuned."""
 
 from dataclasses import dataclass
 
@@ -36,8 +36,8 @@ _SEE_SGD = TrainingConfig(
 )
 
 SEE2016 = Recipe(
-    # Luong et al. 2015 with dropout; See et al. 2016, sec. 4.1 and, retrained, sec. 3.4: rate 0.5, 4 epochs, halved each
-    # half epoch after 2.
+    # Luong et al. 2015 with dropout; See et al. 2016, sec. 4.1 and, retrained, sec. 3.4: rate 0.5, 4 epochs, halved
+    # each half epoch after 2.
     model=ModelOptions("see2016"),
     vocabulary=VocabularyConfig("words", 50_000),
     training=_SEE_SGD,
@@ -93,9 +93,9 @@ QUICK = Recipe(
 
 BASE = Recipe(
     model=ModelOptions("base"),
-    vocabulary=VocabularyConfig("unigram", 5000, joint=True),
+    vocabulary=VocabularyConfig("unigram", 4000),
     training=adam(10, 2e-3),
-    retraining=adam(6, 1e-3),
+    retraining=adam(8, 2e-3),
     reverse_source=False,
     search=SearchConfig(length_penalty=_PENALTY),
 )

@@ -42,7 +42,7 @@ class SearchConfig:
 
 
 def make_search(model: Model, config: SearchConfig) -> Callable[[Batch], BeamResult]:
-    """batch -> BeamResult with `model`, compiled once a source width. The memory of a sentence is shared by its hypotheses."""
+    """batch -> BeamResult with `model`, compiled once a source width; hypotheses share the memory of their sentence."""
     return lambda batch: _search(model.module, config, model.params, batch.source)
 
 

@@ -59,18 +59,23 @@ class OptimizerConfig:
       learning_rate: at its highest.
       clip_norm: the gradient is rescaled when its global norm exceeds this; 0 never.
       normalise: the summed token losses are divided by the number of sentences (Luong et al.) or of target tokens.
+      weight_decay: each step takes weight_decay * rate of every matrix away (Loshchilov & Hutter 2019); the papers
+        have none. It keeps weights that the loss does not need near zero, where magnitude pruning finds them.
     """
 
     name: Literal["sgd", "adam", "adagrad"] = "adam"
     learning_rate: float = 2e-3
     clip_norm: float = 5.0
     normalise: Literal["sentence", "token"] = "token"
+    weight_decay: float = 0.0
 
     def __post_init__(self):
         _known(self)
         _positive(self, "learning_rate")
         if self.clip_norm < 0:
             raise ValueError(f"clip_norm must be positive, or 0 for no clipping; got {self.clip_norm}")
+        if self.weight_decay < 0:
+            raise ValueError(f"weight_decay must not be negative, got {self.weight_decay}")
 
 
 @dataclass(frozen=True)

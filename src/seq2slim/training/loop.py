@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from seq2slim.training.checkpoints import Checkpoints
+from seq2slim.training.checkpoints import CheckpointError, Checkpoints
 from seq2slim.training.config import TrainingConfig
 from seq2slim.training.metrics import Metrics
 from seq2slim.training.state import TrainState
@@ -123,8 +123,9 @@ def fit(run: Run, state: TrainState, home: Path, watcher: Watcher):
         state = _steps(run, state, progress, saves, log, watcher, fresh=restored is None)
     if run.config.keep == "last":
         return state.result
-    _, items = saves.restore(_items(state, progress), best=True)
-    return TrainState(**items["state"]).result
+    if (found := saves.restore(_items(state, progress), best=True)) is None:
+        raise CheckpointError(f"the best save in {saves.folder} is damaged: delete {home} and train again")
+    return TrainState(**found[1]["state"]).result
 
 
 def _items(state: TrainState, progress: Progress) -> dict:

@@ -1,5 +1,6 @@
 """Update rules as the papers define them, from optax parts."""
 
+from functools import partial
 from typing import NamedTuple
 
 import jax
@@ -40,8 +41,14 @@ def make_optimizer(config: OptimizerConfig, rate: optax.Schedule) -> optax.Gradi
 
     g <- g min(1, clip_norm / |g|), with |g| over all leaves (Luong et al. 2015: 5), then w <- w - rate(step) rule(g).
 
-    Args: config: rule and clip norm; its learning rate is in `rate` already. rate: step -> learning rate.
+    With weight decay d, every matrix W (never a bias) also loses rate(step) d W.
+
+    Args: config: rule, clip norm and decay; its learning rate is in `rate` already. rate: step -> learning rate.
     """
     rule = {"sgd": optax.identity, "adam": optax.scale_by_adam, "adagrad": scale_by_adagrad}[config.name]()
     clip = optax.clip_by_global_norm(config.clip_norm) if config.clip_norm else optax.identity()
-    return optax.chain(clip, rule, optax.scale_by_learning_rate(rate))
+    decay = optax.identity()
+    if config.weight_decay:
+        matrices = partial(jax.tree.map, lambda leaf: leaf.ndim >= 2)
+        decay = optax.add_decayed_weights(config.weight_decay, mask=matrices)
+    return optax.chain(clip, rule, decay, optax.scale_by_learning_rate(rate))

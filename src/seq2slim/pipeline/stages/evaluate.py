@@ -32,8 +32,8 @@ class Evaluate(Stage):
       parent: Train, Prune or Retrain.
       split: what is translated.
       search: of the beam column; the greedy column has the same limits.
-      tokenize: sacreBLEU's tokenizer; "none" for a test set that is tokenised already.
-      train_sample: perplexity on so many training pairs, drawn once from the seed 0, the same for every model of a text.
+      tokenize: sacreBLEU's tokenizer; "none" where the test set is tokenised.
+      train_sample: perplexity on so many training pairs, drawn by seed 0: the same for every model of a text.
     """
 
     kind: ClassVar[str] = "evaluate"
@@ -124,7 +124,7 @@ class Compare(Stage):
 
 
 def sizes(model: Model) -> dict:
-    """Columns of a row that say how large a model is: weights, those not 0.0, and the fraction of prunable ones that are pruned."""
+    """How large a model is: weights, those that are not 0.0, and the fraction of the prunable ones that is pruned."""
     leaves = jax.tree.leaves(model.params)
     return {
         "weights": sum(leaf.size for leaf in leaves),

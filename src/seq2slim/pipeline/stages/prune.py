@@ -22,7 +22,9 @@ class Prune(Stage):
     """The parent's model with its smallest weights at zero.
 
     Attributes:
-      parent: Train or Retrain. scheme: how sparsity is shared among the weight classes. sparsity: fraction pruned, in [0, 1].
+      parent: Train or Retrain.
+      scheme: how sparsity is shared among the weight classes.
+      sparsity: fraction pruned, in [0, 1].
     """
 
     kind: ClassVar[str] = "prune"

@@ -82,7 +82,7 @@ class _Watcher(NamedTuple):
 
 
 def validation(config: Seq2SeqConfig, split, batches: batching.BatchConfig, rows=None):
-    """params -> {"valid_loss": nats per target token, "valid_perplexity"}, over a tokenised split or some rows of it."""
+    """params -> {"valid_loss": nats per target token, "valid_perplexity"}, over a split or some of its rows."""
     step = partial(eval_step, Seq2Seq(config))
 
     def evaluate(params) -> dict[str, float]:
