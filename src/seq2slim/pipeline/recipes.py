@@ -94,7 +94,7 @@ QUICK = Recipe(
 BASE = Recipe(
     model=ModelOptions("base"),
     vocabulary=VocabularyConfig("unigram", 4000),
-    training=adam(10, 2e-3),
+    training=adam(9, 2e-3),
     retraining=adam(8, 2e-3),
     reverse_source=False,
     search=SearchConfig(length_penalty=_PENALTY),
