@@ -26,9 +26,10 @@ test: .venv/.stamp  ## all but the slow tests
 test-slow: .venv/.stamp  ## the tests that take minutes
 	$(PY) -m pytest -m slow $(ARGS)
 
-lint: .venv/.stamp
+lint: .venv/.stamp  ## style, formatting, and which way imports point
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
+	$(PY) -m pytest tests/test_imports.py
 
 format: .venv/.stamp
 	$(PY) -m ruff check --fix .
