@@ -10,14 +10,16 @@ class-blind | retrained.
 Expected: pruned falls far below the baseline; retrained comes within 0.3 BLEU of the better of baseline and control.
 """
 
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
 from experiments import report
-from seq2slim.data.corpora import NAMES, CorpusConfig
+from seq2slim.data.corpora import CorpusConfig
 from seq2slim.pipeline import results
-from seq2slim.pipeline.recipes import RECIPES
+from seq2slim.pipeline.recipes import RECIPES, Recipe
 from seq2slim.pipeline.stage import identity
 from seq2slim.pipeline.stages.evaluate import Compare, Evaluate
 from seq2slim.pipeline.stages.prune import Prune
@@ -31,31 +33,42 @@ class Config:
     """What prune80 trains and prunes.
 
     Attributes:
-      recipe: model, vocabulary, training and retraining; see seq2slim/pipeline/recipes.py.
+      recipe: where the settings start from.
+      settings: model, vocabulary, training, retraining and search; by default those of the recipe.
       corpus: parallel text.
       scheme, sparsity: how much is pruned, and how it is shared among the weight classes.
       splits: what is translated.
+      tokenize: sacreBLEU's tokenizer; "none" where the test set is tokenised.
       title: what to call the corpus in the report; its name by default.
       seed: of the baseline; retraining takes the next one, so that it does not repeat the baseline's batches.
     """
 
     recipe: Literal["quick", "small", "base", "see2016", "tiny"] = "quick"
+    settings: Recipe = RECIPES["quick"]
     corpus: CorpusConfig = field(default_factory=CorpusConfig)
     scheme: Literal["class_blind", "class_uniform", "class_distribution"] = "class_blind"
     sparsity: float = 0.8
     splits: tuple[Literal["valid", "test"], ...] = ("test",)
+    tokenize: str = "13a"
     title: str = ""
     seed: int = 1
 
 
+def start(arguments: Sequence[str]) -> Config:
+    """The defaults: settings are those of the recipe that the arguments name."""
+    words = [word for argument in arguments for word in argument.split("=", 1)]
+    named = words[words.index("--recipe") + 1 :][:1] if "--recipe" in words else []
+    return Config(recipe=named[0], settings=RECIPES[named[0]]) if named and named[0] in RECIPES else Config()
+
+
 def smoke(config: Config) -> Config:
     """The same on the toy, in seconds."""
-    return replace(config, recipe="tiny", corpus=CorpusConfig("reverse"))
+    return replace(config, recipe="tiny", settings=RECIPES["tiny"], corpus=CorpusConfig("reverse"))
 
 
 def main(config: Config, runner):
     """Trains, prunes, retrains and evaluates; writes report, rows and figure."""
-    recipe = RECIPES[config.recipe]
+    recipe = config.settings
     text = Text(config.corpus, recipe.vocabulary, recipe.max_length)
     baseline = Train(text, recipe.model, recipe.training, recipe.reverse_source, config.seed)
     pruned = Prune(baseline, config.scheme, config.sparsity)
@@ -69,7 +82,7 @@ def main(config: Config, runner):
         "retrained": retrained,
     }
     evaluated = {
-        (label, split): Evaluate(model, split, recipe.search)
+        (label, split): Evaluate(model, split, recipe.search, config.tokenize)
         for split in config.splits
         for label, model in models.items()
     }
@@ -78,17 +91,12 @@ def main(config: Config, runner):
         for split in config.splits
         for label in ("baseline", "control")
     }
-    runner.run([*evaluated.values(), *compared.values()])
+    runner.run([*models.values(), *evaluated.values(), *compared.values()])
 
-    common = {
-        "experiment": "prune80",
-        "recipe": config.recipe,
-        "corpus": config.title or config.corpus.name,
-        "seed": config.seed,
-    }
+    common = {"experiment": "prune80", "group": group(config), "seed": config.seed, "command": command(config)}
     rows = [
         report.result_row(
-            runner, stage, **common, order=order, label=label, seconds=runner.done(models[label])["seconds"]
+            runner, stage, **common, order=order, label=label, seconds=report.seconds(runner, models[label])
         )
         for order, ((label, _), stage) in enumerate(evaluated.items())
     ]
@@ -97,11 +105,30 @@ def main(config: Config, runner):
         for order, ((label, split), stage) in enumerate(compared.items())
     ]
     curves = {label: report.validation_curve(runner, models[label]) for label in ("baseline", "control", "retrained")}
-    series = {identity(retrained): {"validation_loss": {**common, "sparsity": config.sparsity, **curves}}}
-    runner.console.show(results.rich_table(rows[: len(evaluated)], TERMINAL, title="prune80"))
-    written = write_report(*report.store(runner, "prune80", rows, series), report.folder(runner, "prune80"))
-    for path in written:
+    owner = identity(evaluated["retrained", config.splits[-1]])
+    series = {owner: {"validation_loss": {"group": group(config), "sparsity": config.sparsity, **curves}}}
+    runner.console.show(results.rich_table(rows[: len(evaluated)], MODEL_COLUMNS, title="prune80"))
+    runner.console.say(f"BLEU of beam {recipe.search.beam} (and greedy): {rows[0]['signature']}")
+    for path in write_report(*report.store(runner, "prune80", rows, series), report.folder(runner, "prune80")):
         runner.console.say(str(path))
+
+
+def group(config: Config) -> str:
+    """Names one run of the experiment: rows of the same group replace each other whole."""
+    recipe = config.recipe + ("" if config.settings == RECIPES[config.recipe] else " (changed)")
+    corpus = config.title or config.corpus.name
+    return f"{corpus}, recipe {recipe}, {config.sparsity:.0%} {config.scheme}, seed {config.seed}"
+
+
+def command(config: Config) -> str:
+    """What to type for this run; the paths of a `text` corpus are for whoever types it to fill in."""
+    options = [f"--{name} {getattr(config, name)}" for name in ("recipe", "seed", "scheme", "sparsity", "tokenize")]
+    options += [f"--splits {' '.join(config.splits)}", f"--corpus.name {config.corpus.name}"]
+    if config.corpus.name == "text":
+        options += [f"--corpus.{split} {split}.source {split}.target" for split in ("train", "valid", "test")]
+    if config.title:
+        options.append(f"--title {config.title}")
+    return f'make experiment EXP=prune80 ARGS="{" ".join(options)}"'
 
 
 MODEL_COLUMNS = {
@@ -111,12 +138,12 @@ MODEL_COLUMNS = {
     "non_zero": ",d",
     "sparsity": ".1%",
     "perplexity": ".2f",
+    "valid_perplexity": ".2f",
     "train_perplexity": ".2f",
     "greedy_bleu": ".2f",
     "beam_bleu": ".2f",
     "seconds": ",.0f",
 }
-TERMINAL = MODEL_COLUMNS | {"signature": ""}
 COMPARISON_COLUMNS = {
     "label": "",
     "split": "",
@@ -129,28 +156,28 @@ COMPARISON_COLUMNS = {
 
 def write_report(rows: list[dict], series: dict, folder: Path) -> list[Path]:
     """report.md and the figures, from rows and series alone. Returns: the paths written."""
-    groups: dict[tuple, list[dict]] = {}
+    groups: dict[str, list[dict]] = {}
     for row in sorted(rows, key=lambda row: row["order"]):
-        groups.setdefault((row["corpus"], row["recipe"], row["seed"]), []).append(row)
+        groups.setdefault(row["group"], []).append(row)
     figures = {}
     for own in series.values():
         curve = own["validation_loss"]
-        path = folder / f"loss-{curve['corpus']}-{curve['recipe']}-seed{curve['seed']}"
+        path = folder / ("loss-" + re.sub(r"[^\w-]+", "-", curve["group"]).strip("-"))
         lines = (curve[label] for label in ("baseline", "retrained", "control"))
-        figures[curve["corpus"], curve["recipe"], curve["seed"]] = loss_through_pruning(*lines, curve["sparsity"], path)
+        figures[curve["group"]] = loss_through_pruning(*lines, curve["sparsity"], path)
     text = "# prune80\n\n" + __doc__.splitlines()[0] + "\n"
-    for group, own in sorted(groups.items()):
-        text += _section(*group, own, figures.get(group))
+    for name, own in sorted(groups.items()):
+        text += _section(name, own, figures.get(name))
     report.write(folder / "report.md", text)
     return [folder / "report.md", *(path for paths in figures.values() for path in paths)]
 
 
-def _section(corpus: str, recipe: str, seed: int, rows: list[dict], figure: list[Path] | None) -> str:
+def _section(name: str, rows: list[dict], figure: list[Path] | None) -> str:
     models = [row for row in rows if "beam_bleu" in row]
     comparisons = [row | {"difference": row["system_bleu"] - row["baseline_bleu"]} for row in rows if "p_value" in row]
-    text = f"\n## {corpus}, recipe {recipe}, seed {seed}\n\n{results.table(models, MODEL_COLUMNS)}\n"
+    text = f"\n## {name}\n\n{results.table(models, MODEL_COLUMNS)}\n"
     text += f"BLEU: greedy, and beam {models[0]['beam']}; {models[0]['signature']}. "
-    text += "Seconds: of the stage that made the model.\n\n"
+    text += "Seconds: of the stage that made the model; - where it was interrupted.\n\n"
     for split in dict.fromkeys(row["split"] for row in models):
         bleu = {row["label"]: row["beam_bleu"] for row in models if row["split"] == split}
         pruned = next(label for label in bleu if label.startswith("pruned"))
@@ -162,6 +189,4 @@ def _section(corpus: str, recipe: str, seed: int, rows: list[dict], figure: list
     text += f"\nPaired bootstrap, retrained against each:\n\n{results.table(comparisons, COMPARISON_COLUMNS)}\n"
     if figure:
         text += f"![validation loss]({figure[0].name})\n\n"
-    options = f"--recipe {recipe} --seed {seed}"
-    options += f" --corpus.name {corpus}" if corpus in NAMES else " --corpus.name text (with its paths)"
-    return text + f'Command: `make experiment EXP=prune80 ARGS="{options}"`\n'
+    return text + f"Command: `{rows[0]['command']}`\n"

@@ -12,6 +12,12 @@ def result_row(runner, stage: Stage, **columns) -> dict:
     return {"identity": identity(stage), **columns, **runner.result(stage)}
 
 
+def seconds(runner, stage: Stage) -> float | None:
+    """How long a finished stage took; None if it was interrupted, as only its last attempt is timed."""
+    done = runner.done(stage)
+    return None if done["resumed"] else done["seconds"]
+
+
 def validation_curve(runner, stage: Stage) -> list[tuple[int, float]]:
     """(step, validation loss in nats per target token) of each validation of a finished training stage."""
     lines = read_metrics(runner.home(stage) / METRICS)

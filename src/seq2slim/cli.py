@@ -2,9 +2,10 @@
 
 An experiment is a module of the top-level folder experiments/ of the working directory. Its docstring begins with its
 claim; it has
-    Config                    a frozen dataclass, all fields with defaults: the options, by dotted names on the command
-    line main(config, runner)      runs stages (`runner.run`), prints tables; `runner.options` holds the flags
+    Config                    a frozen dataclass, all fields with defaults: its options, by dotted names
+    main(config, runner)      runs stages (`runner.run`), prints tables; `runner.options` holds the flags
     smoke(config) -> Config   the version of `config` for --smoke
+    start(arguments)          optional: the Config whose fields are the defaults, where one option decides others
 """
 
 import ast
@@ -21,7 +22,7 @@ from typing import Annotated
 import tyro
 
 from seq2slim.pipeline.console import Console
-from seq2slim.pipeline.runner import Runner, RunOptions
+from seq2slim.pipeline.runner import Runner, RunOptions, runs_folder
 
 EXPERIMENTS = "experiments"
 PROGRAM = "python -m seq2slim"
@@ -75,15 +76,17 @@ def run_experiment(arguments: Sequence[str]):
     name, *rest = arguments
     if name not in claims:
         raise UsageError(f"no experiment {name!r}; {_nearest(name, claims)}")
-    runs = Path(os.environ.get("SEQ2SLIM_RUNS") or "runs").absolute()
+    runs = runs_folder().absolute()
     _keep_compiled(runs / "xla-cache")
     if str(Path.cwd()) not in sys.path:
         sys.path.insert(0, str(Path.cwd()))
     module = importlib.import_module(f"{EXPERIMENTS}.{name}")
-    default = module.Config()
+    default = module.start(rest) if hasattr(module, "start") else module.Config()
     if "--smoke" in rest:
         default = module.smoke(default)
     config, options = _parsed(name, module.__doc__, default, rest)
+    if options.use_published and not getattr(module, "TAKES_PUBLISHED_ROWS", False):
+        raise UsageError(f"{name} computes every row: it does not take --use-published")
     if options.smoke and options.publish:
         raise UsageError("--smoke and --publish exclude each other: SMOKE rows are never published")
     module.main(config, Runner(runs, Console(), options))

@@ -3,13 +3,14 @@
 import dataclasses
 import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
 
 from seq2slim import pruning
-from seq2slim.models import Seq2Seq, Seq2SeqConfig, init_params
+from seq2slim.models import Seq2Seq, Seq2SeqConfig, init_params, weight_classes
 from seq2slim.pipeline.results import write_atomically
 from seq2slim.training.checkpoints import Checkpoints
 
@@ -36,21 +37,28 @@ def save_model(home: Path, model: Model, text_home: Path):
         shutil.copyfile(path, home / path.name)
     facts = {"config": dataclasses.asdict(model.config), "reverse_source": model.reverse_source}
     write_atomically(home / CONFIG, json.dumps(facts, indent=1) + "\n")
-    masks = pruning.all_true(model.params) if model.masks is None else model.masks
-    Checkpoints(home / MODEL, keep=1).save(0, {"params": model.params, "masks": masks})
+    items = {"params": model.params} | ({} if model.masks is None else {"masks": model.masks})
+    Checkpoints(home / MODEL, keep=1).save(0, items)
 
 
-def load_model(home: Path) -> Model:
-    """The model that `save_model` wrote. Raises: ValueError if it is damaged or not there."""
+def load_model(home: Path, report: Callable[[str], None] = print) -> Model:
+    """The model that `save_model` wrote.
+
+    Args: home: of the stage that made it. report: told in one line what is damaged.
+    Raises: ValueError if it is not there, or damaged; the stage then counts as unfinished, and makes it again from its
+      saves when it is next run.
+    """
     if not (home / CONFIG).is_file():
         raise ValueError(f"{home} holds no model: {CONFIG} is missing")
     facts = json.loads((home / CONFIG).read_text())
     config = Seq2SeqConfig(**facts["config"])
     shapes = jax.eval_shape(lambda key: init_params(config, key), jax.random.key(0))
-    saves = Checkpoints(home / MODEL)
-    found = saves.restore({"params": shapes})
-    masks = saves.restore_item("masks")
-    if found is None or masks is None:
-        raise ValueError(f"the model in {home} is damaged: delete the folder and run the experiment again")
-    pruned = masks[1] if pruning.count(masks[1]).sparsity else None
-    return Model(config, found[1]["params"], pruned, facts["reverse_source"])
+    saves = Checkpoints(home / MODEL, report=report)
+    items = {"params": shapes}
+    if "masks" in saves.items():
+        prunable = pruning.classes_by_rules(shapes, weight_classes(config))
+        items["masks"] = jax.eval_shape(lambda: pruning.all_true(shapes, prunable))
+    if (found := saves.restore(items)) is None:
+        (home / "done.json").unlink(missing_ok=True)
+        raise ValueError(f"the model in {home} is damaged; the same command again makes it from the stage's saves")
+    return Model(config, found[1]["params"], found[1].get("masks"), facts["reverse_source"])

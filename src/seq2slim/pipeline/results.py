@@ -33,7 +33,10 @@ def publish(rows: list[dict], series: dict[str, dict[str, Any]], folder: Path):
 
 
 def store(rows: list[dict], series: dict[str, dict[str, Any]], folder: Path):
-    """Writes rows and series into `folder`: those of the same identity are replaced, all others stay.
+    """Writes rows and series into `folder`.
+
+    A group (rows with the same "group": one run of an experiment) is replaced whole, so that no row of an earlier
+    recipe stays among the new ones. Rows without a group replace those of the same identity. All others stay.
 
     Args:
       rows: result rows; each with a non-empty string "identity", values scalars.
@@ -56,9 +59,12 @@ def store(rows: list[dict], series: dict[str, dict[str, Any]], folder: Path):
                 )
     new = {row["identity"] for row in rows}
     old_rows, old_series = published(folder) if folder.is_dir() else ([], {})
-    lines = sorted([*(row for row in old_rows if row["identity"] not in new), *rows], key=_order)
+    replaced = {row.get("group") or row["identity"] for row in rows}
+    stays = [row for row in old_rows if (row.get("group") or row["identity"]) not in replaced]
+    lines = sorted([*stays, *rows], key=_order)
+    gone = {row["identity"] for row in old_rows} - {row["identity"] for row in lines}
     (folder / SERIES).mkdir(parents=True, exist_ok=True)
-    for owner in new | set(series):
+    for owner in new | gone | set(series):
         for name in old_series.get(owner, {}).keys() - series.get(owner, {}).keys():
             (folder / SERIES / f"{owner}-{name}.json").unlink()
         for name, values in series.get(owner, {}).items():

@@ -49,7 +49,7 @@ class RunOptions:
 
     Attributes:
       smoke: a tiny version that shows within a minute that everything fits together; never published.
-      publish: commit the rows and series to experiments/results/<name>/.
+      publish: write rows, series, report and figures to experiments/results/<name>/, to be committed.
       use_published: take a published row instead of computing it, and mark it as such.
     """
 
@@ -248,14 +248,12 @@ class Context:
       console: for tables and the like.
       say: prints one line.
       progress: moves the bar: `progress(step=, total=, tokens_per_s=, loss=)`.
-      cache: a folder that all stages share, for downloads and the like; made on demand by who uses it.
     """
 
     def __init__(self, runner: Runner, stage: Stage):
         self._runner, self._stage = runner, stage
         self.console = runner.console
         self.say = runner.console.say
-        self.cache = runner.runs / "cache"
         self.progress = partial(runner.console.progress, f"{stage.kind}-{identity(stage)[:6]}")
 
     def home(self, ancestor: Stage) -> Path:

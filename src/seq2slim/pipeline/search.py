@@ -6,6 +6,7 @@ from functools import partial
 from typing import Literal
 
 import jax
+import jax.numpy as jnp
 
 from seq2slim.data.batching import Batch
 from seq2slim.data.vocabulary import BOS, EOS, PAD
@@ -39,6 +40,8 @@ class SearchConfig:
         for name in ("beam", "batch_size"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
+        if self.limits not in LIMITS:
+            raise ValueError(f"limits must be one of {sorted(LIMITS)}, got {self.limits!r}")
 
 
 def make_search(model: Model, config: SearchConfig) -> Callable[[Batch], BeamResult]:
@@ -53,7 +56,9 @@ def _search(module: Seq2Seq, config: SearchConfig, params, source) -> BeamResult
 
     def step(carry, tokens):
         logits, weights, carry = module.apply(variables, memory, carry, tokens, method="step")
-        return logits, carry, weights.argmax(-1)
+        # Without attention nothing is aligned: an unknown word is left as it is.
+        aligned = weights.argmax(-1) if module.config.attention != "none" else jnp.full(tokens.shape, -1)
+        return logits, carry, aligned
 
     lengths = limits((source != PAD).sum(-1))
     return beam_search(

@@ -33,7 +33,7 @@ class Watcher(Protocol):
 
     stop_requested: bool
 
-    def progress(self, *, step: int, total: int, tokens_per_s: float, loss: float) -> None: ...
+    def progress(self, *, step: int, total: int, tokens_per_s: float | None, loss: float) -> None: ...
 
     def say(self, line: str) -> None: ...
 
@@ -89,10 +89,10 @@ class Run:
         """Steps of the whole run."""
         return total_steps(self.config, self.steps_per_epoch)
 
-    @property
-    def evaluate_every(self) -> int:
-        """Steps between two validations."""
-        return max(1, self.steps_per_epoch // self.config.evaluations_per_epoch)
+    def validates(self, step: int) -> bool:
+        """Whether a validation follows when `step` steps are done: at even fractions of each epoch, and at the end."""
+        each, epoch = self.config.evaluations_per_epoch, self.steps_per_epoch
+        return step * each // epoch > (step - 1) * each // epoch or step == self.total_steps
 
 
 def total_steps(config: TrainingConfig, steps_per_epoch: int) -> int:
@@ -109,7 +109,7 @@ def fit(run: Run, state: TrainState, home: Path, watcher: Watcher):
       state: where a run without saves starts; its buffers are donated.
       home: folder of the run: `saves/`, `metrics.jsonl`, `tensorboard/`.
       watcher: sees the progress; may ask to stop.
-    Returns: the parameters to keep: those of the best validation, or of the last step (`config.keep`).
+    Returns: (the parameters to keep: of the best validation, or of the last step (`config.keep`); steps done).
     Raises: NonFiniteLoss naming step, rate and line numbers; Stopped after saving, when the watcher asks.
     """
     saves = Checkpoints(home / "saves", report=watcher.say)
@@ -122,10 +122,10 @@ def fit(run: Run, state: TrainState, home: Path, watcher: Watcher):
     with Metrics(home, None if restored is None else step) as log:
         state = _steps(run, state, progress, saves, log, watcher, fresh=restored is None)
     if run.config.keep == "last":
-        return state.result
+        return state.result, int(state.step)
     if (found := saves.restore(_items(state, progress), best=True)) is None:
         raise CheckpointError(f"the best save in {saves.folder} is damaged: delete {home} and train again")
-    return TrainState(**found[1]["state"]).result
+    return TrainState(**found[1]["state"]).result, int(state.step)
 
 
 def _items(state: TrainState, progress: Progress) -> dict:
@@ -143,8 +143,13 @@ def _steps(
 
     def validate():
         values = run.evaluate(state.result)
-        log.write(int(state.step), epoch=int(state.step) / run.steps_per_epoch, **values)
         metric = run.config.metric
+        if not math.isfinite(values[metric]):
+            raise NonFiniteLoss(
+                f"validation after step {int(state.step)}: {metric} is {values[metric]}. The saves before it are "
+                "untouched. Try a lower learning rate or a lower clip norm"
+            )
+        log.write(int(state.step), epoch=int(state.step) / run.steps_per_epoch, **values)
         save(best=progress.update(values[metric], int(state.step), higher_is_better=metric.endswith("bleu")))
 
     def over() -> bool:
@@ -160,7 +165,7 @@ def _steps(
     for step, batch in enumerate(run.batches(start), start):
         state, metrics = run.step(state, batch, run.masks)
         window.add(step, batch, metrics)
-        validated = (step + 1) % run.evaluate_every == 0 or step + 1 == run.total_steps
+        validated = run.validates(step + 1)
         if validated:
             window.flush()
             validate()
@@ -183,7 +188,7 @@ class Window:
 
     def __init__(self, run: Run, log: Metrics, watcher: Watcher):
         self.run, self.log, self.watcher = run, log, watcher
-        self.pending = None
+        self.pending, self.rate = None, None
         self.restart()
 
     def restart(self):
@@ -217,6 +222,8 @@ class Window:
                 f"clip norm, or look at the batch: training lines {lines}"
             )
         self.seen.append((step, values))
+        total, nll = self.run.total_steps, float(values.nll) / max(float(values.tokens), 1)
+        self.watcher.progress(step=step + 1, total=total, tokens_per_s=self.rate, loss=nll)
 
     def _write(self):
         if not self.seen:
@@ -225,7 +232,7 @@ class Window:
         values = [v for _, v in self.seen]
         tokens = float(sum(v.tokens for v in values))
         nll = float(sum(v.nll for v in values)) / tokens
-        rate = tokens / (time.perf_counter() - self.since)
+        self.rate = tokens / (time.perf_counter() - self.since)
         self.log.write(
             last + 1,
             epoch=(last + 1) / self.run.steps_per_epoch,
@@ -233,9 +240,8 @@ class Window:
             train_perplexity=math.exp(min(nll, 700)),
             gradient_norm=float(np.mean([v.gradient_norm for v in values])),
             learning_rate=float(values[-1].learning_rate),
-            tokens_per_s=rate,
+            tokens_per_s=self.rate,
         )
-        self.watcher.progress(step=last + 1, total=self.run.total_steps, tokens_per_s=rate, loss=nll)
         self.restart()
 
 

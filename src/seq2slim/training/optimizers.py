@@ -41,6 +41,9 @@ def make_optimizer(config: OptimizerConfig, rate: optax.Schedule) -> optax.Gradi
 
     g <- g min(1, clip_norm / |g|), with |g| over all leaves (Luong et al. 2015: 5), then w <- w - rate(step) rule(g).
 
+    Luong's code leaves both embeddings out of |g| but scales their gradients too, and also clips h, c and their
+    gradients elementwise; as in the papers' prose, neither is done here.
+
     With weight decay d, every matrix W (never a bias) also loses rate(step) d W.
 
     Args: config: rule, clip norm and decay; its learning rate is in `rate` already. rate: step -> learning rate.

@@ -16,10 +16,10 @@ from seq2slim.evaluation.translate import UnknownWords, translate
 from seq2slim.pipeline.model_files import Model, load_model
 from seq2slim.pipeline.results import write_atomically
 from seq2slim.pipeline.search import SearchConfig, make_search
-from seq2slim.pipeline.stage import Stage
+from seq2slim.pipeline.stage import Stage, home_name
 from seq2slim.pipeline.stages import text as texts
 from seq2slim.pipeline.stages.text import load_corpus
-from seq2slim.pipeline.stages.train import validation
+from seq2slim.pipeline.stages.train import perplexity
 
 GREEDY, BEAM = "greedy.txt", "beam.txt"
 
@@ -33,7 +33,7 @@ class Evaluate(Stage):
       split: what is translated.
       search: of the beam column; the greedy column has the same limits.
       tokenize: sacreBLEU's tokenizer; "none" where the test set is tokenised.
-      train_sample: perplexity on so many training pairs, drawn by seed 0: the same for every model of a text.
+      train_sample: training pairs behind train_perplexity, drawn by seed 0: the same for every model of a text.
     """
 
     kind: ClassVar[str] = "evaluate"
@@ -44,10 +44,10 @@ class Evaluate(Stage):
     train_sample: int = 1000
 
     def describe(self) -> str:
-        return f"{self.split} split: perplexity, BLEU greedy and beam {self.search.beam}"
+        return f"{home_name(self.parent)}, {self.split}: perplexity, BLEU greedy and beam {self.search.beam}"
 
     def run(self, home: Path, context) -> dict:
-        model = load_model(context.home(self.parent))
+        model = load_model(context.home(self.parent), context.console.say)
         text_home = context.home(self.parent.text)
         corpus = texts.tokenised(text_home)
         source_vocabulary, target_vocabulary = texts.vocabularies(text_home)
@@ -61,10 +61,13 @@ class Evaluate(Stage):
         row = {"split": self.split, "sentences": len(references), **sizes(model)}
 
         sample = np.sort(np.random.default_rng(0).permutation(len(corpus["train"]))[: self.train_sample])
-        row["train_perplexity"] = validation(model.config, corpus["train"], batches, sample)(model.params)[
-            "valid_perplexity"
-        ]
-        row["perplexity"] = validation(model.config, corpus[self.split], batches)(model.params)["valid_perplexity"]
+        for name, split, chosen in (
+            ("train_perplexity", "train", sample),
+            ("valid_perplexity", "valid", None),
+            ("perplexity", self.split, None),
+        ):
+            found = perplexity(model.config, model.params, corpus[split], batches, chosen)
+            row[name] = round(found.perplexity, 4)
         for name, beam, file in (("greedy", 1, GREEDY), ("beam", self.search.beam, BEAM)):
             search = make_search(model, dataclasses.replace(self.search, beam=beam))
             start = time.perf_counter()

@@ -7,7 +7,7 @@ from typing import ClassVar, Literal
 from seq2slim import pruning
 from seq2slim.models import weight_classes
 from seq2slim.pipeline.model_files import load_model, save_model
-from seq2slim.pipeline.stage import Stage
+from seq2slim.pipeline.stage import Stage, home_name
 from seq2slim.pipeline.stages.text import Text
 
 SCHEMES = {
@@ -42,8 +42,17 @@ class Prune(Stage):
         """The parent's."""
         return self.parent.seed
 
+    def __post_init__(self):
+        if self.scheme not in SCHEMES:
+            raise ValueError(f"scheme must be one of {sorted(SCHEMES)}, got {self.scheme!r}")
+        if not 0 <= self.sparsity <= 1:
+            raise ValueError(f"sparsity is a fraction in [0, 1], got {self.sparsity}")
+
+    def describe(self) -> str:
+        return f"{self.sparsity:.0%} {self.scheme} of {home_name(self.parent)}"
+
     def run(self, home: Path, context) -> dict:
-        model = load_model(context.home(self.parent))
+        model = load_model(context.home(self.parent), context.console.say)
         classes = pruning.classes_by_rules(model.params, weight_classes(model.config))
         masks = SCHEMES[self.scheme](model.params, sparsity=self.sparsity, classes=classes, masks=model.masks)
         report = pruning.summary(model.params, masks, classes=classes)

@@ -1,5 +1,6 @@
 """Training a model from its seed, and training one on: retraining a pruned model, or its dense control."""
 
+import json
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -8,12 +9,16 @@ from typing import Any, ClassVar, NamedTuple
 import jax
 
 from seq2slim.data import batching
-from seq2slim.evaluation.perplexity import corpus_perplexity
+from seq2slim.data.corpora import read_lines
+from seq2slim.evaluation.bleu import bleu
+from seq2slim.evaluation.perplexity import Perplexity, corpus_perplexity
+from seq2slim.evaluation.translate import translate
 from seq2slim.models import ModelOptions, Seq2Seq, Seq2SeqConfig, init_params
 from seq2slim.pipeline.model_files import Model, load_model, save_model
-from seq2slim.pipeline.stage import Stage, StopRequested
+from seq2slim.pipeline.search import SearchConfig, make_search
+from seq2slim.pipeline.stage import Stage, StopRequested, differing, home_name
 from seq2slim.pipeline.stages import text as texts
-from seq2slim.pipeline.stages.text import Text
+from seq2slim.pipeline.stages.text import Text, load_corpus
 from seq2slim.training.config import TrainingConfig
 from seq2slim.training.learning_rates import learning_rate
 from seq2slim.training.loop import Run, Stopped, fit, total_steps
@@ -39,6 +44,10 @@ class Train(Stage):
     reverse_source: bool = True
     seed: int = 1
 
+    def content_hash(self) -> str:
+        """What the preset stands for: a preset is a name, and its numbers may change."""
+        return json.dumps(differing(self.model.build(1, 1)), sort_keys=True)
+
     def run(self, home: Path, context) -> dict:
         source, target = texts.vocabularies(context.home(self.text))
         config = self.model.build(len(source), len(target))
@@ -63,8 +72,11 @@ class Retrain(Stage):
         """What the parent learnt from."""
         return self.parent.text
 
+    def describe(self) -> str:
+        return f"{home_name(self.parent)} for {self.training.epochs:g} epochs"
+
     def run(self, home: Path, context) -> dict:
-        return _train(self, load_model(context.home(self.parent)), self.training, home, context)
+        return _train(self, load_model(context.home(self.parent), context.console.say), self.training, home, context)
 
 
 class _Watcher(NamedTuple):
@@ -81,13 +93,25 @@ class _Watcher(NamedTuple):
         self.context.console.say(line)
 
 
-def validation(config: Seq2SeqConfig, split, batches: batching.BatchConfig, rows=None):
-    """params -> {"valid_loss": nats per target token, "valid_perplexity"}, over a split or some of its rows."""
-    step = partial(eval_step, Seq2Seq(config))
+def perplexity(config: Seq2SeqConfig, params, split, batches: batching.BatchConfig, rows=None) -> Perplexity:
+    """Perplexity of a model on a tokenised split, or on some of its rows."""
+    step = partial(eval_step, Seq2Seq(config), params)
+    return corpus_perplexity(step, batching.evaluation_batches(split, batches, rows=rows))
+
+
+def _validation(stage: Train | Retrain, model: Model, split, batches: batching.BatchConfig, text_home: Path):
+    """params -> valid_loss (nats per target token), valid_perplexity and, if asked for, valid_bleu (greedy)."""
 
     def evaluate(params) -> dict[str, float]:
-        found = corpus_perplexity(partial(step, params), batching.evaluation_batches(split, batches, rows=rows))
-        return {"valid_loss": found.nll / found.tokens, "valid_perplexity": found.perplexity}
+        found = perplexity(model.config, params, split, batches)
+        values = {"valid_loss": found.nll / found.tokens, "valid_perplexity": found.perplexity}
+        if stage.training.metric == "valid_bleu":
+            search = make_search(model._replace(params=params), SearchConfig(beam=1))
+            ordered = batching.evaluation_batches(split, batches, targets=False)
+            references = list(read_lines(load_corpus(stage.text.corpus).splits["valid"][1]))
+            lines = translate(search, ordered, texts.vocabularies(text_home)[1], len(references))
+            values["valid_bleu"] = bleu(lines, references).score
+        return values
 
     return evaluate
 
@@ -104,7 +128,7 @@ def _train(stage: Train | Retrain, model: Model, config: TrainingConfig, home: P
     run = Run(
         step=make_train_step(model.module, optimizer, config, rate),
         batches=partial(batching.train_batches, corpus["train"], batches, stage.seed),
-        evaluate=validation(model.config, corpus["valid"], batches),
+        evaluate=_validation(stage, model, corpus["valid"], batches, text_home),
         steps_per_epoch=steps_per_epoch,
         config=config,
         masks=model.masks,
@@ -112,9 +136,9 @@ def _train(stage: Train | Retrain, model: Model, config: TrainingConfig, home: P
     key = jax.random.fold_in(jax.random.key(stage.seed), 1)
     state = new_state(model.params, optimizer, key, config.average_decay > 0, model.masks)
     try:
-        params = fit(run, state, home, _Watcher(context))
+        params, steps = fit(run, state, home, _Watcher(context))
     except Stopped as stopped:
         context.console.say(str(stopped))
         raise StopRequested from stopped
     save_model(home, model._replace(params=params), text_home)
-    return {"steps": run.total_steps, "weights": sum(leaf.size for leaf in jax.tree.leaves(params))}
+    return {"steps": steps, "weights": sum(leaf.size for leaf in jax.tree.leaves(params))}
