@@ -17,6 +17,8 @@ import dataclasses
 
 import numpy
 
+TAKES_PUBLISHED_ROWS = True
+
 
 @dataclasses.dataclass(frozen=True)
 class Inner:
@@ -63,11 +65,37 @@ def main(config, runner):
 '''
 
 
+PLAIN = '''"""Computes every row."""
+
+import dataclasses
+
+
+@dataclasses.dataclass(frozen=True)
+class Config:
+    """All.
+
+    Attributes:
+      epochs: passes.
+    """
+
+    epochs: int = 3
+
+
+def start(arguments):
+    return Config(epochs=len(arguments))
+
+
+def main(config, runner):
+    print(config.epochs)
+'''
+
+
 @pytest.fixture
 def project(tmp_path, monkeypatch):
     (tmp_path / "experiments").mkdir()
     (tmp_path / "experiments" / "__init__.py").touch()
     (tmp_path / "experiments" / "toy.py").write_text(TOY)
+    (tmp_path / "experiments" / "plain.py").write_text(PLAIN)
     (tmp_path / "experiments" / "broken.py").write_text("def main(:\n")
     (tmp_path / "experiments" / "bench.py").write_text('"""No experiment."""\n')
     monkeypatch.chdir(tmp_path)
@@ -93,6 +121,7 @@ def test_experiments_are_listed_with_their_claims(project, capsys):
     assert cli.main(["experiments"]) == 0
     assert capsys.readouterr().out.splitlines() == [
         "broken  (cannot be read: invalid syntax, line 1)",
+        "plain   Computes every row.",
         "toy     Toys can be counted.",
     ]
 
@@ -112,14 +141,21 @@ def test_an_experiment_is_run_with_its_options(project, capsys, arguments, print
     assert os.environ["JAX_COMPILATION_CACHE_DIR"] == str(project / "runs" / "xla-cache")
 
 
+@pytest.mark.parametrize(("arguments", "epochs"), [([], 0), (["--epochs", "7"], 7)])
+def test_an_experiment_may_choose_its_defaults_from_the_arguments(project, capsys, arguments, epochs):
+    assert cli.main(["run", "plain", *arguments]) == 0
+    assert capsys.readouterr().out == f"{epochs}\n"
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         (["experimnts"], "no command 'experimnts'; did you mean 'experiments'?"),
         (["zzz"], "no command 'zzz'; there are: experiments, run"),
-        (["run"], "run which experiment? There are: broken, toy"),
+        (["run"], "run which experiment? There are: broken, plain, toy"),
         (["run", "tyo"], "no experiment 'tyo'; did you mean 'toy'?"),
         (["run", "toy", "--smoke", "--publish"], "--smoke and --publish exclude each other"),
+        (["run", "plain", "--use-published"], "plain computes every row: it does not take --use-published"),
         (["run", "toy", "--mistake", "told"], "line 3 of x.txt is bad"),
         (["run", "toy", "--mistake", "file"], "nowhere.txt"),
     ],

@@ -1,4 +1,4 @@
-"""Published rows and series: replaced by identity, sorted, all or nothing."""
+"""Published rows and series: replaced by identity or by group, sorted, all or nothing."""
 
 import math
 import os
@@ -6,7 +6,7 @@ import os
 import pytest
 from rich.console import Console
 
-from seq2slim.pipeline.results import publish, published, rich_table, table, write_atomically
+from seq2slim.pipeline.results import publish, published, rich_table, store, table, write_atomically
 
 
 def row(identity, label, **values):
@@ -22,6 +22,25 @@ def test_rows_and_series_of_an_identity_are_replaced_and_others_stay(tmp_path):
     rows, series = published(folder)
     assert rows == [row("bb", "baseline", bleu=1.0), row("aa", "retrained", bleu=2.0)]
     assert series == {"aa": {"loss": [4]}, "bb": {"loss-2": [3]}}
+
+
+def test_a_group_is_replaced_whole_with_its_series(tmp_path):
+    """Another recipe gives its rows other identities: those of the old one must not stay beside them."""
+    old = [row(identity, identity, group="seed 1") for identity in ("aa", "bb")]
+    others = [row("bb", "shared", group="seed 2"), row("cc", "no group")]
+    store([*old, *others], {"aa": {"loss": [1]}, "bb": {"loss": [2]}, "cc": {"loss": [3]}}, tmp_path)
+    new = [row("dd", "other recipe", group="seed 1")]
+    store(new, {"dd": {"loss": [4]}}, tmp_path)
+    rows, series = published(tmp_path)
+    assert sorted(map(str, rows)) == sorted(map(str, [*new, *others]))
+    # What another group still stands on stays; what nobody names any more goes.
+    assert series == {"bb": {"loss": [2]}, "cc": {"loss": [3]}, "dd": {"loss": [4]}}
+
+
+def test_a_smoke_row_may_be_stored_but_not_published(tmp_path):
+    store([row("a", "x", smoke=True)], {}, tmp_path)
+    rows, _ = published(tmp_path)
+    assert rows == [row("a", "x", smoke=True)]
 
 
 def test_what_is_published_comes_back_and_the_order_does_not_matter(tmp_path):

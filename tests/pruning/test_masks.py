@@ -43,6 +43,8 @@ def test_masks_that_do_not_fit_are_an_error():
         pruning.apply_masks({"w": np.ones((2, 2), np.float32)}, {"w": jnp.ones((2, 1), bool)})
     with pytest.raises(ValueError):
         pruning.apply_masks({"w": np.ones((2, 2), np.float32)}, {"v": jnp.ones((2, 2), bool)})
+    with pytest.raises(ValueError, match=r"\(2, 2\) must be bool, got int32"):
+        pruning.apply_masks({"w": np.ones((2, 2), np.float32)}, {"w": jnp.ones((2, 2), jnp.int32)})
 
 
 def test_count_leaves_out_what_is_never_pruned():

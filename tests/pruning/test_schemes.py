@@ -99,9 +99,17 @@ def test_jitted_class_distribution_is_exact_in_count_and_close_in_place():
     assert cells.only_first == cells.only_second <= 2  # of 150,000
 
 
-def test_a_traced_sparsity_is_an_error():
+def test_sparsity_is_a_python_number():
     with pytest.raises(TypeError, match="static"):
         jax.jit(pruning.class_blind)(make_params(), 0.5)
+    for narrow in (np.float32(0.8), jnp.float32(0.8), "0.8"):
+        with pytest.raises(TypeError, match=r"Python float.*got .*0\.8.*\(.+\)"):
+            pruning.class_uniform(make_params(), narrow)
+    with pytest.raises(TypeError, match=r"\(float32\)"):
+        pruning.random(make_params(), np.float32(0.8), jax.random.key(0))
+    wide, whole = (pruning.class_blind(make_params(), sparsity) for sparsity in (np.float64(0.8), 1))
+    jax.tree.map(np.testing.assert_array_equal, wide, pruning.class_blind(make_params(), 0.8))
+    assert pruning.count(whole).kept == 0
 
 
 def test_class_distribution_is_a_bisection_on_lambda():
@@ -224,6 +232,17 @@ def test_random_ignores_magnitude():
     np.testing.assert_array_equal(jitted["w"], masks["w"])
 
 
+def test_controls_take_a_traced_key_over_concrete_arrays():
+    params, key = make_params(), jax.random.key(1)
+    params["activation"] = "tanh"  # no array: nothing is drawn for it
+    classes = {**CLASSES, "activation": pruning.NEVER_PRUNED}
+    draw = partial(pruning.random, params, 0.4, classes=classes)
+    masks = draw(key)
+    jax.tree.map(np.testing.assert_array_equal, jax.jit(draw)(key), masks)
+    shuffle = partial(pruning.shuffled_within_class, masks)
+    jax.tree.map(np.testing.assert_array_equal, jax.jit(shuffle)(key), shuffle(key))
+
+
 def test_shuffling_keeps_each_class_count_and_moves_the_places():
     masks = pruning.class_blind(make_params(9), 0.7, classes=CLASSES)
     for shuffle in (pruning.shuffled_within_class, jax.jit(pruning.shuffled_within_class)):
@@ -256,6 +275,10 @@ def test_errors_name_what_is_wrong():
         pruning.class_distribution({"w": np.array([[1, np.inf]], np.float32)}, 0.5)
     with pytest.raises(ValueError, match="structure"):
         pruning.class_blind(make_params(), 0.5, masks={"w": jnp.array(True)})
+    with pytest.raises(ValueError, match=r"shape \(3,\) .* shape \(2, 3\)"):
+        pruning.class_blind({"w": np.ones((2, 3), np.float32)}, 0.5, masks={"w": jnp.ones(3, bool)})
+    with pytest.raises(ValueError, match=r"shape \(2, 3\) must be bool, got float32"):
+        pruning.class_blind({"w": np.ones((2, 3), np.float32)}, 0.5, masks={"w": jnp.ones((2, 3))})
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)

@@ -136,6 +136,20 @@ def test_masks_may_be_an_argument_of_the_step():
     assert len(compilations) == 1
 
 
+@pytest.mark.parametrize(
+    ("mask", "message"),
+    [
+        (jnp.ones(5, bool), r"shape \(5,\) lies over a weight of shape \(6, 5\)"),
+        (jnp.ones((6, 5), jnp.float32), r"shape \(6, 5\) must be bool, got float32"),
+    ],
+)
+def test_masks_that_do_not_fit_are_an_error(mask, message):
+    params = {"kernel": jnp.ones((6, 5))}
+    optimizer = pruning.keep_pruned(optax.sgd(0.1), {"kernel": mask})
+    with pytest.raises(ValueError, match=message):
+        optimizer.update(params, optimizer.init(params), params)
+
+
 def test_narrow_weights():
     params = jax.tree.map(lambda w: w.astype(jnp.bfloat16), make_params())
     masks = pruning.class_blind(params, 0.5)

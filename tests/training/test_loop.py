@@ -99,6 +99,12 @@ def digest(home):
     }
 
 
+def kept_at(*arguments):
+    """The step at which the parameters that `fit` returns were taken."""
+    params, _ = fit(*arguments)
+    return params["w"][0, 0]
+
+
 MASKS = {"w": jnp.array([[True, False]])}
 
 
@@ -118,55 +124,59 @@ class TestArithmetic:
         assert Run(None, None, None, steps_per_epoch, TrainingConfig(**config)).total_steps == expected
 
     @pytest.mark.parametrize(
-        ("evaluations", "steps_per_epoch", "expected"), [(1, 7, 7), (2, 7, 3), (2, 10, 5), (4, 3, 1)]
+        ("evaluations", "steps_per_epoch", "epochs", "expected"),
+        [
+            (1, 7, 3, [7, 14, 21]),
+            (2, 10, 2, [5, 10, 15, 20]),
+            (2, 7, 2, [4, 7, 11, 14]),  # half an epoch is 3.5 steps: the first whole step after it
+            (3, 7, 1, [3, 5, 7]),
+            (4, 3, 2, [1, 2, 3, 4, 5, 6]),  # never more than one a step
+            (1, 10, 2.5, [10, 20, 25]),  # and one at the end
+        ],
     )
-    def test_evaluate_every(self, evaluations, steps_per_epoch, expected):
-        config = TrainingConfig(evaluations_per_epoch=evaluations)
-        assert Run(None, None, None, steps_per_epoch, config).evaluate_every == expected
+    def test_validations_are_even_fractions_of_each_epoch(self, evaluations, steps_per_epoch, epochs, expected):
+        config = TrainingConfig(epochs=epochs, evaluations_per_epoch=evaluations)
+        run = Run(None, None, None, steps_per_epoch, config)
+        assert [step for step in range(1, run.total_steps + 1) if run.validates(step)] == expected
 
     def test_validations_come_at_the_start_evenly_and_at_the_end(self, tmp_path):
         run, took = scripted_run(itertools.count(), max_steps=8)
-        fit(run, scripted_state(), tmp_path, Watcher())
+        assert fit(run, scripted_state(), tmp_path, Watcher())[1] == 8
         assert [step for step, _ in took] == [0, 3, 6, 8]
-        assert run.evaluate_every == 3
 
 
 class TestEarlyStopping:
     def test_keeps_the_best_and_stops_after_patience(self, tmp_path):
         run, took = scripted_run([5, 4, 3, 3.5, 3.0, 1], patience=2)
-        params = fit(run, scripted_state(), tmp_path, Watcher())
+        params, steps = fit(run, scripted_state(), tmp_path, Watcher())
         # Equal is not better: 3.5 and 3.0 are two worse ones in a row, and the 1 is never seen.
         assert [value for _, value in took] == [5, 4, 3, 3.5, 3.0]
         assert params["w"][0, 0] == 6
+        assert steps == 12
 
     def test_a_better_one_forgives(self, tmp_path):
         run, took = scripted_run([5, 6, 4, 6, 3, 6, 7], patience=2)
-        assert fit(run, scripted_state(), tmp_path, Watcher())["w"][0, 0] == 12
+        assert kept_at(run, scripted_state(), tmp_path, Watcher()) == 12
         assert len(took) == 7
 
     def test_bleu_is_better_when_higher(self, tmp_path):
         run, _ = scripted_run([1, 2, 9, 3, 4], patience=2, metric="valid_bleu")
-        assert fit(run, scripted_state(), tmp_path, Watcher())["w"][0, 0] == 6
+        assert kept_at(run, scripted_state(), tmp_path, Watcher()) == 6
 
     def test_without_patience_goes_to_the_end(self, tmp_path):
         run, took = scripted_run([1, 2, 3, 4, 5], max_steps=12)
-        assert fit(run, scripted_state(), tmp_path, Watcher())["w"][0, 0] == 0
+        assert kept_at(run, scripted_state(), tmp_path, Watcher()) == 0
         assert [step for step, _ in took] == [0, 3, 6, 9, 12]
 
     def test_the_last_are_kept_if_asked(self, tmp_path):
         run, _ = scripted_run([1, 2, 3, 4, 5], max_steps=12, keep="last")
-        assert fit(run, scripted_state(), tmp_path, Watcher())["w"][0, 0] == 12
+        assert kept_at(run, scripted_state(), tmp_path, Watcher()) == 12
 
-    def test_a_validation_that_is_not_a_number_is_never_the_best(self):
+    def test_progress_is_saved_whole(self):
         progress = Progress()
-        assert progress.update(2.0, 1, False)
-        assert not progress.update(math.nan, 2, False)
-        assert (progress.best, progress.best_step, progress.worse) == (2.0, 1, 1)
-        # Unless it is the only one: the first number replaces it.
-        progress = Progress()
-        progress.update(math.nan, 0, False)
         assert progress.update(7.0, 3, False)
-        assert Progress.of(progress.arrays()) == Progress(7.0, 3, 0)
+        assert not progress.update(8.0, 6, False)
+        assert Progress.of(progress.arrays()) == Progress(7.0, 3, 1) == progress
 
     def test_patience_outlives_an_interruption(self, tmp_path):
         values = [5, 4, 4.5, 4.6, 1]
@@ -175,11 +185,11 @@ class TestEarlyStopping:
         with pytest.raises(Stopped, match="step 7 of 60"):
             fit(run, scripted_state(), tmp_path, watcher)
         run, took = scripted_run(values[3:], patience=2)
-        assert fit(run, scripted_state(), tmp_path, Watcher())["w"][0, 0] == 3
+        assert kept_at(run, scripted_state(), tmp_path, Watcher()) == 3
         assert took == [(9, 4.6)]
         # Finished: once more, it neither steps nor validates.
         run = dataclasses.replace(run, step=None, batches=None, evaluate=None)
-        assert fit(run, scripted_state(), tmp_path, Watcher())["w"][0, 0] == 3
+        assert kept_at(run, scripted_state(), tmp_path, Watcher()) == 3
 
 
 class TestNonFinite:
@@ -213,6 +223,25 @@ class TestNonFinite:
         assert [step for step, _ in took] == [0, 3]
         assert Checkpoints(tmp_path / "saves").steps() == [0, 3]
 
+    @pytest.mark.parametrize(
+        ("metric", "value"), [("valid_loss", math.nan), ("valid_loss", math.inf), ("valid_bleu", math.nan)]
+    )
+    def test_a_validation_that_is_no_number_is_neither_logged_nor_saved(self, tmp_path, metric, value):
+        before = {}
+
+        def validations():
+            yield from (5.0, 4.0)
+            before.update(digest(tmp_path))
+            yield value
+
+        run, _ = scripted_run(validations(), metric=metric)
+        with pytest.raises(NonFiniteLoss, match=f"validation after step 6: {metric} is {value}"):
+            fit(run, scripted_state(), tmp_path, Watcher())
+        assert before
+        assert digest(tmp_path) == before
+        rows = read_metrics(tmp_path / "metrics.jsonl")
+        assert [(row["step"], row[metric]) for row in rows if metric in row] == [(0, 5.0), (3, 4.0)]
+
 
 class TestLog:
     def test_holds_what_is_promised(self, tmp_path, monkeypatch):
@@ -233,7 +262,13 @@ class TestLog:
             assert row["train_perplexity"] == pytest.approx(math.exp(3))  # nll is 3 a token
             assert row["learning_rate"] == pytest.approx(0.5 / row["step"])
             assert row["tokens_per_s"] > 0
-        assert [(seen["step"], seen["total"]) for seen in watcher.seen] == [(4, 10), (8, 10), (10, 10)]
+        # The watcher hears of every step; how fast, as soon as the log has a line.
+        assert [(seen["step"], seen["total"], seen["loss"]) for seen in watcher.seen] == [
+            (step, 10, pytest.approx(3)) for step in range(1, 11)
+        ]
+        speeds = [seen["tokens_per_s"] for seen in watcher.seen]
+        written = [row["tokens_per_s"] for row in train]
+        assert speeds == [None] * 4 + [written[0]] * 4 + [written[1]] * 2
 
     def test_is_cut_back_to_the_save_that_a_killed_run_goes_on_from(self, tmp_path, monkeypatch):
         monkeypatch.setattr(loop, "LOG_EVERY", 1)
@@ -361,8 +396,9 @@ def test_stopped_twice_it_ends_bit_for_bit_the_same(uninterrupted, memorising, t
         watcher = Watcher(stop_after)
         with pytest.raises(Stopped, match=f"stopped at step {step} of 300"):
             fit(run_for(watcher), state(), tmp_path, watcher)
-    params = fit(run_for(Watcher()), state(), tmp_path, Watcher())
-    jax.tree.map(np.testing.assert_array_equal, params, expected)
+    params, steps = fit(run_for(Watcher()), state(), tmp_path, Watcher())
+    assert steps == expected[1] == 300
+    jax.tree.map(np.testing.assert_array_equal, params, expected[0])
     # The whole state, with the optimiser's memory, the average and the key.
     (step, whole), (expected_step, expected_whole) = saved(tmp_path), saved(home)
     assert step == expected_step == 300

@@ -44,7 +44,7 @@ def apply_masks(params, masks):
       masks: same structure; bool arrays shaped like the leaf, True keeps. Leaves with a scalar mask are returned
         untouched.
     Returns: params, same structure, shapes and dtypes. Runs under jit.
-    Raises: ValueError if structures or shapes differ.
+    Raises: ValueError if structures or shapes differ, or a mask is not bool.
     """
     return jax.tree.map(_apply_mask, params, masks)
 
@@ -87,22 +87,25 @@ def overlap(first, second) -> MaskOverlap:
 def kept_arrays(params, masks):
     """The mask of each leaf of `params`, in leaf order, checked; a scalar mask stands for "all kept". Returns: list.
 
-    Raises: ValueError if structures or shapes differ.
+    Raises: ValueError if structures or shapes differ, or a mask is not bool.
     """
     expected, got = jax.tree.structure(params), jax.tree.structure(masks)
     if expected != got:
         raise ValueError(f"masks must have the structure of params, {expected}; got {got}")
     leaves = jax.tree.leaves(masks)
     for weight, mask in zip(jax.tree.leaves(params), leaves):
-        _check_shape(weight, mask)
+        _check_mask(weight, mask)
     return leaves
 
 
 def _apply_mask(weight, mask):
-    _check_shape(weight, mask)
+    _check_mask(weight, mask)
     return weight if jnp.ndim(mask) == 0 else jnp.where(mask, weight, jnp.zeros((), weight.dtype))
 
 
-def _check_shape(weight, mask):
-    if jnp.ndim(mask) > 0 and mask.shape != getattr(weight, "shape", ()):
-        raise ValueError(f"a mask of shape {mask.shape} lies over a weight of shape {getattr(weight, 'shape', ())}")
+def _check_mask(weight, mask):
+    shape = getattr(weight, "shape", ())
+    if jnp.ndim(mask) > 0 and mask.shape != shape:
+        raise ValueError(f"a mask of shape {mask.shape} lies over a weight of shape {shape}")
+    if jnp.result_type(mask) != bool:
+        raise ValueError(f"the mask over a weight of shape {shape} must be bool, got {jnp.result_type(mask)}")

@@ -22,7 +22,7 @@ def iterative(sparsity: float, rounds: int, every: int, start: int = 0) -> Sched
     """`rounds` prunings, `every` steps apart from `start`, each of the same fraction of what is left.
 
     After round r: 1 - (1 - sparsity)^(r / rounds), as in Frankle and Carbin (2019). A sparsity of 1 is reached in round
-      1.
+    1.
 
     Args:
       sparsity: after the last round, in [0, 1].

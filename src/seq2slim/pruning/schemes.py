@@ -1,7 +1,8 @@
 """The three magnitude-pruning schemes of See et al. (2016, sec. 3.3), and two controls that ignore magnitude.
 
-All take any pytree of arrays and return masks. Concrete arrays are handled on the host, exactly, in bounded memory, and
-the masks come back as arrays of the default device; traced ones under jit, where `sparsity` stays a Python float.
+All take any pytree of arrays and return masks. Concrete arrays are handled on the host, exactly, and the masks come back
+as arrays of the default device; traced ones under jit, where `sparsity` stays a Python float. On the host the schemes
+go block by block; the controls hold a float32 draw for every prunable weight.
 Counts are round(x N), taken on the host in float64, of *all* N prunable weights: those that `masks` has pruned before
 count too, go first and never come back (so a sparsity below theirs changes nothing). Equal scores go in order of
 position: leaf order, then C-order index.
@@ -27,8 +28,8 @@ def class_blind(params, sparsity: float, *, classes=None, masks=None):
       classes: class name of each leaf, same structure; only `NEVER_PRUNED` matters here. None: `each_leaf`.
       masks: of an earlier pruning, or None.
     Returns: masks, same structure; bool arrays shaped like the leaf, a scalar True where never pruned. True keeps.
-    Raises: ValueError if sparsity is outside [0, 1], nothing is prunable, a class has no weight, or a concrete weight
-      is NaN.
+    Raises: TypeError if sparsity is no Python number; ValueError if it is outside [0, 1], nothing is prunable, a class
+      has no weight, `masks` does not fit, or a concrete weight is NaN.
     """
     tree = _Prunable(params, classes, masks)
     return tree.prune([(tree.all, _rounded(sparsity, tree.size(tree.all)))])
@@ -52,8 +53,8 @@ def class_distribution(params, sparsity: float, *, classes=None, masks=None):
     not depend on whether the pruned weights were zeroed already.
 
     Concrete arrays: sigma and scores in float64. Under jit, where float64 is not there, sigma is summed pairwise in
-      float32 and scores are float32, so a few weights in a million at the threshold may differ; the count is exact in
-      both.
+    float32 and scores are float32, so a few weights in a million at the threshold may differ; the count is exact in
+    both.
 
     Arguments and result as in `class_blind`.
     Raises: as `class_blind`, and ValueError if a concrete class has a deviation that is not finite.
@@ -74,7 +75,7 @@ def random(params, sparsity: float, key, *, classes=None, masks=None):
       nests.
     """
     tree = _Prunable(params, classes, masks)
-    return tree.prune([(tree.all, _rounded(sparsity, tree.size(tree.all)))], scores=_uniform(tree.leaves, key))
+    return tree.prune([(tree.all, _rounded(sparsity, tree.size(tree.all)))], scores=tree.uniform(key))
 
 
 def shuffled_within_class(masks, key, *, classes=None):
@@ -98,7 +99,7 @@ def shuffled_within_class(masks, key, *, classes=None):
     uncovered = [n for n, m in enumerate(leaves) if jnp.ndim(m) > 0 and n not in tree.all]
     if uncovered:
         raise ValueError(f"classes never prunes {leaf_paths(masks)[uncovered[0]]!r}, but it has a mask")
-    tree.traced = _any_traced([*leaves, key])
+    tree.traced = _any_traced(leaves)
     counts = []
     for group in tree.groups.values():
         if tree.traced:
@@ -106,7 +107,7 @@ def shuffled_within_class(masks, key, *, classes=None):
         else:
             pruned = sum(leaves[n].size - int(np.count_nonzero(leaves[n])) for n in group)
         counts.append((group, pruned))
-    return tree.prune(counts, scores=_uniform(leaves, key))
+    return tree.prune(counts, scores=tree.uniform(key))
 
 
 class _Prunable:
@@ -140,14 +141,22 @@ class _Prunable:
             raise ValueError(f"class {name!r} has standard deviation {sigma}; its weights must be finite")
         return sigma
 
+    def uniform(self, key):
+        """float32 scores in [0, 1) shaped like each prunable leaf, None for the others; each drawn from its own key."""
+        return [
+            jax.random.uniform(jax.random.fold_in(key, n), leaf.shape) if n in self.all else None
+            for n, leaf in enumerate(self.leaves)
+        ]
+
     def prune(self, counts, scores=None, scales=None):
         """Masks that prune the k smallest in each (group of leaves, k); by |leaf|, or by `scores` in its place."""
         scores = self.leaves if scores is None else scores
+        traced = self.traced or _any_traced(scores)
         masks = [jnp.array(True)] * len(self.leaves)
         for group, k in counts:
             weights, kept = [scores[n] for n in group], [self.kept[n] for n in group]
             group_scales = None if scales is None else [scales[n] for n in group]
-            if self.traced:
+            if traced:
                 kept_weights = selection_traced.keep_largest(weights, k, group_scales, kept)
             else:
                 paths = [self.paths[n] for n in group]
@@ -159,16 +168,13 @@ class _Prunable:
 
 def _rounded(sparsity, size):
     """round(x N), of Python floats: float32 would be off by 3 at 0.8 of 216M."""
-    if isinstance(sparsity, jax.core.Tracer):
-        raise TypeError("sparsity must be a Python float, static under jit; got a traced value")
+    if not isinstance(sparsity, int | float):
+        raise TypeError(
+            f"sparsity must be a Python float, static under jit; got {sparsity!r} ({type(sparsity).__name__})"
+        )
     if not 0 <= sparsity <= 1:
         raise ValueError(f"sparsity is the fraction to remove, in [0, 1]; got {sparsity}")
     return round(float(sparsity) * size)
-
-
-def _uniform(leaves, key):
-    """float32 scores in [0, 1) shaped like each leaf; one draw a leaf, from its own key."""
-    return [jax.random.uniform(jax.random.fold_in(key, n), jnp.shape(leaf)) for n, leaf in enumerate(leaves)]
 
 
 def _any_traced(leaves):

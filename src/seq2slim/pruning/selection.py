@@ -4,8 +4,8 @@ The score of a weight w in array a is |w| / scale_a in float64 (infinite where s
 scores -1, below everything. Equal scores go in order of position: array by array, and by C-order index within one.
 `selection_traced` does the same under jit.
 
-216M float32 weights: a random sample brackets the threshold, one pass counts what lies outside and collects what lies
-inside.
+A random sample brackets the threshold; one pass counts what lies outside and collects what lies inside. For 216M
+float32 weights in 12 arrays, on a shared machine of 2 cores, that took 0.25-0.39 s, masks included 0.45-0.76 s.
 """
 
 import os
@@ -258,7 +258,7 @@ def _last(score, strict, scale, dtype):
     """The largest magnitude that scores below `score` (or the same, unless `strict`), a scalar of `dtype`; -2 if none.
 
     Division rounds monotonically, so the scores up to `score` are the magnitudes up to this one: found by bisection on
-      the bits, it lets a block be compared in its own dtype and gives the same answer as comparing every float64 score.
+    the bits, it lets a block be compared in its own dtype and gives the same answer as comparing every float64 score.
     """
     passes = (lambda s: s < score) if strict else (lambda s: s <= score)
     if not passes(PRUNED):

@@ -4,14 +4,16 @@ import jax
 import jax.numpy as jnp
 import optax
 
+from seq2slim.pruning.masks import apply_masks
+
 
 def keep_pruned(optimizer: optax.GradientTransformation, masks) -> optax.GradientTransformationExtraArgs:
     """`optimizer`, with pruned weights at exactly +0.0 after every update (See et al. 2016, sec. 3.4).
 
     Gradients are masked before `optimizer` sees them, so a clip inside it measures the norm of the surviving gradient:
-      put `optax.clip_by_global_norm` inside. Updates are replaced again afterwards, where momentum or weight decay may
-      have leaked: a pruned weight w gets the update -w, and w + (-w) is +0.0, also for a w that was not zero yet.
-      (Without `params` in `update` it gets 0.0, and weights must have been zeroed by `apply_masks`.)
+    put `optax.clip_by_global_norm` inside. Updates are replaced again afterwards, where momentum or weight decay may
+    have leaked: a pruned weight w gets the update -w, and w + (-w) is +0.0, also for a w that was not zero yet.
+    (Without `params` in `update` it gets 0.0, and weights must have been zeroed by `apply_masks`.)
 
     The optimiser state does not depend on the masks' values. Masks may be traced: build the optimiser inside a jitted
     step to pass them as an argument, which also lets them change between steps without a new compilation.
@@ -20,13 +22,14 @@ def keep_pruned(optimizer: optax.GradientTransformation, masks) -> optax.Gradien
       optimizer: any optax transformation.
       masks: structure of params; bool arrays, True keeps; a scalar leaf is never pruned and passes through.
     Returns: a transformation with `init(params)` and `update(grads, state, params)`.
+    Raises: `update` raises ValueError if a mask is not bool or has another shape than its gradient.
     """
     prunable = jax.tree.map(lambda mask: jnp.ndim(mask) > 0, masks)
     prunable_masks = jax.tree.map(lambda yes, mask: mask if yes else optax.MaskedNode(), prunable, masks)
 
     def mask_gradients(gradients, params=None):
         del params
-        return jax.tree.map(lambda mask, g: jnp.where(mask, g, jnp.zeros((), g.dtype)), prunable_masks, gradients)
+        return apply_masks(gradients, prunable_masks)
 
     def mask_updates(updates, params=None):
         if params is None:
