@@ -107,5 +107,5 @@ def _check_mask(weight, mask):
     shape = getattr(weight, "shape", ())
     if jnp.ndim(mask) > 0 and mask.shape != shape:
         raise ValueError(f"a mask of shape {mask.shape} lies over a weight of shape {shape}")
-    if jnp.result_type(mask) != bool:
+    if not jnp.issubdtype(jnp.result_type(mask), jnp.bool_):
         raise ValueError(f"the mask over a weight of shape {shape} must be bool, got {jnp.result_type(mask)}")

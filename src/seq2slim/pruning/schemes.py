@@ -1,11 +1,11 @@
 """The three magnitude-pruning schemes of See et al. (2016, sec. 3.3), and two controls that ignore magnitude.
 
-All take any pytree of arrays and return masks. Concrete arrays are handled on the host, exactly, and the masks come back
-as arrays of the default device; traced ones under jit, where `sparsity` stays a Python float. On the host the schemes
-go block by block; the controls hold a float32 draw for every prunable weight.
-Counts are round(x N), taken on the host in float64, of *all* N prunable weights: those that `masks` has pruned before
-count too, go first and never come back (so a sparsity below theirs changes nothing). Equal scores go in order of
-position: leaf order, then C-order index.
+All take any pytree of arrays and return masks. Concrete arrays are handled on the host, exactly, and the masks come
+back as arrays of the default device; traced ones under jit, where `sparsity` stays a Python float. On the host the
+schemes go block by block; the controls hold a float32 draw for every prunable weight. Counts are round(x N), taken on
+the host in float64, of *all* N prunable weights: those that `masks` has pruned before count too, go first and never
+come back (so a sparsity below theirs changes nothing). Equal scores go in order of position: leaf order, then C-order
+index.
 """
 
 from collections import defaultdict
