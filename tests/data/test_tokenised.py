@@ -8,7 +8,7 @@ import pytest
 from seq2slim.data import corpora, tokenised
 from seq2slim.data.corpora import CorpusConfig, read_lines
 from seq2slim.data.tokenised import TokenisedCorpus, tokenise
-from seq2slim.data.vocabulary import UNK, VocabularyConfig, train_vocabularies
+from seq2slim.data.vocabulary import VocabularyConfig, train_vocabularies
 
 TRAIN = [("a b", "x"), ("", "x y"), ("a b c d e", "x"), ("b", " "), ("b", "x y x y x"), ("c a", "y z x"), ("d", "x")]
 VALID = [("a", "x"), ("", "y"), ("b c", ""), ("a " * 30, "x " * 30)]
@@ -49,13 +49,14 @@ def test_kept_cut_and_dropped(corpus, vocabularies, tmp_path, monkeypatch, chunk
     assert (train.counts["source_tokens"], train.counts["target_tokens"]) == (5, 5)
     valid = made["valid"]
     assert valid.lines.tolist() == [0, 1, 2, 3]
-    assert sentences(valid.source)[1] == [UNK]
+    assert sentences(valid.source)[1] == []
     assert sentences(valid.target)[2] == []
     assert valid.lengths[3].tolist() == [20, 20]
-    assert valid.counts["cut"] == 1
+    assert (valid.counts["empty"], valid.counts["cut"]) == (2, 1)
     assert made["test"].counts["source_unknown"] == 1
     assert made.dropped == (
-        "train: 3 pairs, 2 empty and 2 too long dropped; valid: 4 pairs, 1 cut to 20 tokens; test: 1 pairs"
+        "train: 3 pairs, 2 empty and 2 too long dropped; valid: 4 pairs, 2 empty kept, 1 cut to 20 tokens; "
+        "test: 1 pairs"
     )
 
 

@@ -38,9 +38,7 @@ class BatchConfig:
 class Batch(NamedTuple):
     """B sentence pairs, padded with PAD; a row with id -1 only fills the batch up and is all PAD."""
 
-    source: (
-        np.ndarray
-    )  # int32[B, S], reversed and left-padded when the model reads backwards, else right-padded; no EOS
+    source: np.ndarray  # int32[B, S]: w1 .. wm, right-padded; wm .. w1, left-padded, when the model reads backwards
     target_in: np.ndarray  # int32[B, T]: BOS w1 .. wn
     target_out: np.ndarray  # int32[B, T]: w1 .. wn EOS
     ids: np.ndarray  # int32[B]: line number in the split's files, from 0

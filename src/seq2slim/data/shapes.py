@@ -17,8 +17,9 @@ def fit_shapes(widths: np.ndarray, most: int, target_cost: float = 2.0) -> np.nd
     """At most `most` nested shapes (S_1, T_1) <= (S_2, T_2) <= ... that pad the given pairs the least.
 
     Each pair goes into the first shape that holds both its sides; the sum over pairs of S_k + target_cost * T_k is
-    minimal among all chains on a grid of even widths (coarser past 32). By dynamic programming: where F(p) is the
-    number of pairs that grid point p holds, a chain costs sum_k (F(p_k) - F(p_{k-1})) * cost(p_k).
+    minimal among the chains on a grid of even widths (coarser past 32) of which no shape but the last is lopsided: its
+    longer side is at most twice the shorter one and 8 more. By dynamic programming: where F(p) is the number of pairs
+    that grid point p holds, a chain costs sum_k (F(p_k) - F(p_{k-1})) * cost(p_k).
 
     Multi30k (unigram 4k) in 10 such shapes: 83% of the source positions and 90% of the target positions are tokens;
     in one ladder of 11 widths for both sides 77% and 88%.
@@ -36,7 +37,7 @@ def fit_shapes(widths: np.ndarray, most: int, target_cost: float = 2.0) -> np.nd
     counts = np.bincount(cells[0] * len(grid[1]) + cells[1], minlength=len(grid[0]) * len(grid[1]))
     held = counts.reshape(len(grid[0]), len(grid[1])).cumsum(axis=0).cumsum(axis=1).astype(float)  # F
     shapes = np.stack(np.meshgrid(*grid, indexing="ij"), axis=-1)  # int64[S grid, T grid, 2]
-    # Lopsided shapes are never worth it; without them the search takes a third of the time.
+    # A translation is about as long as its source; without lopsided shapes the search takes a third of the time.
     usual = (held > 0) & (shapes.max(axis=-1) <= 2 * shapes.min(axis=-1) + 8)
     usual[-1, -1] = True
     points, held = shapes[usual], held[usual]  # int64[P, 2], f64[P]; the last point holds all

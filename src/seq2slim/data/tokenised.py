@@ -19,7 +19,7 @@ from seq2slim.data.vocabulary import UNK, Vocabulary
 
 LONGEST = 1000  # tokens a side of a valid or test sentence; what comes after is cut
 _CHUNK = 8192  # lines encoded at once: bounds the memory
-_VERSION = 1
+_VERSION = 2
 _MANIFEST = "manifest.json"
 _SIDES = ("source", "target")
 _ARRAYS = {"lines": np.int64} | {f"{s}.{n}": d for s in _SIDES for n, d in (("ids", np.int32), ("offsets", np.int64))}
@@ -57,8 +57,9 @@ class TokenisedSide:
 class TokenisedSplit:
     """N sentence pairs. `lines` int64[N] is each one's line number (from 0) in the corpus' files.
 
-    counts: `pairs` kept, dropped as `empty` or `too_long` (train only), `cut` (valid and test only), and of each
-    side, as in `source_tokens` and `source_unknown`, all tokens and the unknown ones.
+    counts: `pairs` kept, those with an `empty` side (dropped from train, kept in valid and test), dropped as `too_long`
+    (train only), `cut` (valid and test only), and of each side, as in `source_tokens` and `source_unknown`, all tokens
+    and the unknown ones.
     """
 
     source: TokenisedSide
@@ -86,7 +87,10 @@ class TokenisedCorpus:
 
     @property
     def dropped(self) -> str:
-        """What was dropped or cut, for people: "train: 29,000 pairs, 3 empty and 12 too long dropped; valid: ..."."""
+        """What was dropped or cut, for people.
+
+        As in "train: 29,000 pairs, 3 empty and 12 too long dropped; valid: 1,014 pairs, 2 empty kept; ...".
+        """
         return "; ".join(_phrase(name, split.counts) for name, split in self.splits.items())
 
     @staticmethod
@@ -102,9 +106,8 @@ def tokenise(
     """The corpus as token ids in the folder `home`, reused if it stands there already (same text, options).
 
     From train, pairs with an empty side and pairs with more than `max_length` tokens on a side are dropped. Valid
-    and test keep every line: an empty source becomes one UNK, so that attention has something to look at, an empty
-    target stays empty (its batch row is EOS alone), and a side is cut after `LONGEST` tokens. Runs in bounded
-    memory; written beside `home`, then renamed.
+    and test keep every line, also where a side is empty (a source row of PAD alone, a target row of EOS alone); a side
+    is cut after `LONGEST` tokens. Runs in bounded memory; written beside `home`, then renamed.
 
     Raises: ValueError if no train pair is left.
     """
@@ -180,8 +183,9 @@ def _train_pairs(pairs: Encoded, max_length: int, counts: dict[str, int]) -> Enc
 
 
 def _evaluation_pairs(pairs: Encoded, counts: dict[str, int]) -> Encoded:
+    counts["empty"] += sum(not all(pair) for pair in pairs.values())
     counts["cut"] += sum(max(map(len, pair)) > LONGEST for pair in pairs.values())
-    return {line: (source[:LONGEST] or [UNK], target[:LONGEST]) for line, (source, target) in pairs.items()}
+    return {line: (source[:LONGEST], target[:LONGEST]) for line, (source, target) in pairs.items()}
 
 
 def _chunks(pairs: Iterable[tuple[str, str]]) -> Iterator[tuple[int, list[tuple[str, str]]]]:
@@ -253,7 +257,9 @@ def _load_split(home: Path, split: str, counts: Mapping[str, int]) -> TokenisedS
 
 def _phrase(name: str, counts: Mapping[str, int]) -> str:
     phrase = f"{name}: {counts['pairs']:,} pairs"
-    if counts["empty"] or counts["too_long"]:
+    if name != "train" and counts["empty"]:
+        phrase += f", {counts['empty']:,} empty kept"
+    elif counts["empty"] or counts["too_long"]:
         phrase += f", {counts['empty']:,} empty and {counts['too_long']:,} too long dropped"
     if counts["cut"]:
         phrase += f", {counts['cut']:,} cut to {LONGEST} tokens"
