@@ -8,7 +8,8 @@ The rules, for one sentence (rows of a batch never influence one another):
 - The K finished hypotheses with the best ranking score (log-probability / length penalty) are kept, frozen; ties go to
   the one that finished first.
 - The sentence is done when K hypotheses are finished and no live one has a better ranking score, at its present length,
-  than the worst of them. Without a length penalty nothing better could follow: log-probabilities only fall.
+  than the worst of them. Without a length penalty nothing better could follow: log-probabilities only fall. With one
+  this is a heuristic: a live hypothesis may come to rank better as it grows, and is then not found.
 - Lengths count EOS. Below the minimum length EOS cannot be emitted; at the maximum length nothing else can be, and its
   true log-probability counts. Every returned hypothesis therefore ends in EOS. The maximum wins over the minimum.
 - A NaN or -inf log-probability is a dead candidate: never chosen, never revived.
@@ -48,7 +49,6 @@ def beam_search(
     min_length: jax.Array | int = 2,
     max_length: jax.Array | int | None = None,
     length_penalty: LengthPenalty = LengthPenalty(),
-    forbidden: tuple[int, ...] = (),
     normalise: bool = True,
     chunk: int = 8,
 ) -> BeamResult:
@@ -56,7 +56,7 @@ def beam_search(
 
     Args:
       step: `step(carry, tokens int32[B*K]) -> (logits [B*K, V], carry, attention int32[B*K])`; row b*K + k is slot k of
-        sentence b. `attention` is the most attended padded source position, zeros for a model without attention.
+        sentence b. `attention` is the most attended padded source position, -1 for a model without attention.
         What never changes along a hypothesis (the encoder's memory, [B, S, H]) does not belong in the carry: `step`
         closes over it and reshapes its queries to [B, K, H], so memory is neither repeated K times nor reordered.
       carry: what the model remembers before the first token; a pytree of arrays with leading axis B, repeated K times
@@ -70,7 +70,6 @@ def beam_search(
       max_length: int32[B] or an int, most tokens including EOS, at most (and by default) `max_steps`. A sentence with 0
         is switched off (a filling row): it gets no hypothesis and costs no step.
       length_penalty: how length enters the ranking score.
-      forbidden: ids never emitted beside `pad` and `bos`.
       normalise: take the log-softmax of `logits` over V. If False they are added up as they are.
       chunk: steps between two looks at whether all sentences are done.
     Returns: BeamResult with axes [B, K] and [B, K, T].
@@ -87,7 +86,7 @@ def beam_search(
     max_length = jnp.asarray(max_steps if max_length is None else max_length, jnp.int32)
     max_length = jnp.minimum(jnp.broadcast_to(max_length, (batch,)), max_steps)
     min_length = jnp.minimum(jnp.asarray(min_length, jnp.int32), max_length)
-    banned = sorted({pad, bos, eos, *forbidden})  # EOS is ranked apart from the tokens that live on
+    banned = sorted({pad, bos, eos})  # EOS is ranked apart from the tokens that live on
     row = jnp.arange(batch, dtype=jnp.int32)[:, None] * beam
 
     def advance(state: _State, _) -> tuple[_State, Trace]:
