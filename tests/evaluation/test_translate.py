@@ -59,8 +59,8 @@ def test_line_order_filling_rows_and_empty_lines(vocabulary, backwards):
     def search(batch):
         return copier(batch, backwards=backwards)
 
-    plain = translate(search, batches, vocabulary, len(LINES) + 1)
-    assert plain == ["a b c", "", "d a", "b <unk> b b", "c", ""]  # line 5 stands in no batch
+    plain = translate(search, batches, vocabulary, len(LINES))
+    assert plain == ["a b c", "", "d a", "b <unk> b b", "c"]
     copied = translate(search, batches, vocabulary, len(LINES), UnknownWords(LINES, vocabulary, backwards))
     assert copied == LINES
     words = UnknownWords(LINES, vocabulary, backwards, {"e": "E", "b": "never"})
@@ -79,7 +79,7 @@ def test_search_lines_gives_the_n_best_of_each_row(vocabulary):
     assert list(search_lines(None, [])) == []
 
 
-def test_refuses_lines_outside_and_twice(vocabulary):
+def test_refuses_lines_outside_twice_and_never(vocabulary):
     batch = batch_of(vocabulary, [0, 4], backwards=False)
 
     def search(batch):
@@ -89,3 +89,18 @@ def test_refuses_lines_outside_and_twice(vocabulary):
         translate(search, [batch], vocabulary, 4)
     with pytest.raises(ValueError, match="line 0 stands in two batches"):
         translate(search, [batch, batch], vocabulary, 5)
+    with pytest.raises(ValueError, match="3 of 5 lines stand in no batch, the first is line 1"):
+        translate(search, [batch], vocabulary, 5)
+
+
+def test_refuses_a_line_without_hypothesis_unless_its_source_is_empty(vocabulary):
+    """What a search with NaN parameters finds: nothing, for any line."""
+
+    def search(batch):
+        found = copier(batch, backwards=False)
+        return found._replace(length=np.zeros_like(found.length), tokens=np.full_like(found.tokens, PAD))
+
+    with pytest.raises(ValueError, match="no hypothesis for line 3: every score was NaN"):
+        translate(search, [batch_of(vocabulary, [1, 3], backwards=False)], vocabulary, 5)
+    empty = batch_of(vocabulary, [1], backwards=False)._replace(ids=np.int32([0, -1, -1, -1]))
+    assert translate(search, [empty], vocabulary, 1) == [""]

@@ -56,12 +56,13 @@ def translate(
 
     Args:
       search: batch -> BeamResult; a jitted function, compiled once for each shape of batch.
-      batches: every line at most once, in any order.
+      batches: every line once, in any order.
       vocabulary: of the target side.
-      count: lines of the split. A line that stands in no batch, or whose source is empty, gives an empty line.
+      count: lines of the split. An empty source gives an empty line, whatever the search finds.
       unknown_words: replace <unk> through the attention; None leaves "<unk>" in the text.
     Returns: `count` strings.
-    Raises: ValueError if a line number is `count` or more, or comes twice.
+    Raises: ValueError naming a line whose number is `count` or more, or that comes twice or never, or for which the
+      search found no hypothesis (every score was NaN or -inf).
     """
     texts: list[str | None] = [None] * count
     for line, source, result in search_lines(search, batches):
@@ -69,13 +70,21 @@ def translate(
             raise ValueError(f"line {line} in a batch, but the split has {count} lines")
         if texts[line] is not None:
             raise ValueError(f"line {line} stands in two batches")
-        words = max(int(result.length[0]) - 1, 0) if (source != PAD).any() else 0  # without EOS
+        if not (source != PAD).any():
+            texts[line] = ""
+            continue
+        if not result.length[0]:
+            raise ValueError(f"no hypothesis for line {line}: every score was NaN or -inf; are the parameters finite?")
+        words = int(result.length[0]) - 1  # without EOS
         ids = result.tokens[0, :words]
         if unknown_words is None or UNK not in ids:
             texts[line] = vocabulary.decode(ids)
         else:
             texts[line] = _with_source_words(line, ids, result.attention[0, :words], source, vocabulary, unknown_words)
-    return [text or "" for text in texts]
+    missing = [line for line, text in enumerate(texts) if text is None]
+    if missing:
+        raise ValueError(f"{len(missing)} of {count} lines stand in no batch, the first is line {missing[0]}")
+    return texts
 
 
 def _with_source_words(line, ids, attention, source, vocabulary: Vocabulary, unknown_words: UnknownWords) -> str:
