@@ -11,6 +11,7 @@ Expected: pruned falls far below the baseline; retrained comes within 0.3 BLEU o
 """
 
 import re
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -78,7 +79,7 @@ def main(config: Config, runner):
     models = {
         "baseline": baseline,
         "control": control,
-        f"pruned {config.sparsity:.0%}": pruned,
+        f"pruned {100 * config.sparsity:g}%": pruned,
         "retrained": retrained,
     }
     evaluated = {
@@ -117,7 +118,7 @@ def group(config: Config) -> str:
     """Names one run of the experiment: rows of the same group replace each other whole."""
     recipe = config.recipe + ("" if config.settings == RECIPES[config.recipe] else " (changed)")
     corpus = config.title or config.corpus.name
-    return f"{corpus}, recipe {recipe}, {config.sparsity:.0%} {config.scheme}, seed {config.seed}"
+    return f"{corpus}, recipe {recipe}, {100 * config.sparsity:g}% {config.scheme}, seed {config.seed}"
 
 
 def command(config: Config) -> str:
@@ -127,7 +128,7 @@ def command(config: Config) -> str:
     if config.corpus.name == "text":
         options += [f"--corpus.{split} {split}.source {split}.target" for split in ("train", "valid", "test")]
     if config.title:
-        options.append(f"--title {config.title}")
+        options.append(f"--title {shlex.quote(config.title)}")
     return f'make experiment EXP=prune80 ARGS="{" ".join(options)}"'
 
 

@@ -22,7 +22,7 @@ def loss_through_pruning(
     axes.plot(steps, losses, label="baseline", **LINES[0])
     for curve, label, line in (
         (control, "control: dense, trained on", LINES[2]),
-        (retrained, f"{sparsity:.0%} pruned, retrained", LINES[1]),
+        (retrained, f"{100 * sparsity:g}% pruned, retrained", LINES[1]),
     ):
         axes.plot([pruned_at + step for step, _ in curve], [loss for _, loss in curve], label=label, **line)
     axes.axvline(pruned_at, color="black", linewidth=0.8, linestyle=":")
