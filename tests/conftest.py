@@ -1,0 +1,65 @@
+"""What tests of several rooms share: one run of the main experiment on the toy."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+
+
+class SmokeRun(NamedTuple):
+    """`run prune80 --smoke` as a person types it, in a process and a runs folder of its own."""
+
+    runs: Path
+    code: int
+    output: str
+
+    def again(self) -> "SmokeRun":
+        """The same command in the same runs folder."""
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("JAX_")}
+        environment |= {"SEQ2SLIM_RUNS": str(self.runs), "COLUMNS": "200"}
+        command = [sys.executable, "-m", "seq2slim", "run", "prune80", "--smoke"]
+        done = subprocess.run(
+            command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
+        )
+        return SmokeRun(self.runs, done.returncode, done.stdout)
+
+    def copy(self, runs: Path) -> "SmokeRun":
+        """Its runs folder, to be damaged."""
+        shutil.copytree(self.runs, runs)
+        return self._replace(runs=runs)
+
+    @property
+    def results(self) -> Path:
+        return self.runs / "results" / "prune80"
+
+    @property
+    def rows(self) -> list[dict]:
+        """All rows, in the order of the report."""
+        lines = (self.results / "rows.jsonl").read_text().splitlines()
+        return sorted(map(json.loads, lines), key=lambda row: row["order"])
+
+    @property
+    def models(self) -> dict[str, dict]:
+        """The rows of models by label."""
+        return {row["label"]: row for row in self.rows if "beam_bleu" in row}
+
+    def evaluation(self, label: str) -> Path:
+        """The home of the stage that yielded a model's row."""
+        return self.runs / f"evaluate-{self.models[label]['identity'][:16]}"
+
+    def home(self, label: str) -> Path:
+        """The home of the stage that made a model."""
+        return self.runs / json.loads((self.evaluation(label) / "config.json").read_text())["options"]["parent"]
+
+
+@pytest.fixture(scope="session")
+def smoke(tmp_path_factory):
+    """Finished; nobody changes its runs folder."""
+    return SmokeRun(tmp_path_factory.mktemp("smoke"), -1, "").again()
