@@ -1,0 +1,114 @@
+"""A model on disk: comes back bit for bit, and a damaged one is found out and made again from its stage's saves."""
+
+import json
+from functools import partial
+
+import jax
+import numpy as np
+import pytest
+
+from experiments import prune80
+from seq2slim import pruning
+from seq2slim.models import Seq2SeqConfig, init_params, weight_classes
+from seq2slim.pipeline.model_files import Model, load_model, save_model
+from seq2slim.pipeline.runner import Runner
+from seq2slim.pipeline.stages.text import Text
+from seq2slim.pipeline.stages.train import Train
+from tests.pipeline.drill import arrays, assert_same_bits
+
+CONFIG = Seq2SeqConfig(
+    9, 8, layers=1, units=6, attention="general", input_feeding=True, bidirectional=True, lstm_bias=True,
+    output_bias=True, dropout=0.25,
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def params():
+    return jax.jit(partial(init_params, CONFIG))(jax.random.key(0))
+
+
+def made(params, pruned):
+    if not pruned:
+        return Model(CONFIG, params, None, False)
+    masks = pruning.class_blind(params, sparsity=0.6, classes=pruning.classes_by_rules(params, weight_classes(CONFIG)))
+    return Model(CONFIG, pruning.apply_masks(params, masks), masks, True)
+
+
+def leaves(tree):
+    return {jax.tree_util.keystr(path): np.asarray(leaf) for path, leaf in jax.tree_util.tree_leaves_with_path(tree)}
+
+
+@pytest.fixture
+def text_home(tmp_path):
+    home = tmp_path / "text"
+    home.mkdir()
+    for side in ("source", "target"):
+        (home / f"{side}.vocabulary").write_text(f"words of the {side}\n")
+    return home
+
+
+@pytest.mark.parametrize("pruned", [False, True])
+def test_comes_back_bit_for_bit(tmp_path, text_home, params, pruned):
+    model, home = made(params, pruned), tmp_path / "home"
+    home.mkdir()
+    save_model(home, model, text_home)
+    back = load_model(home)
+    assert (back.config, back.reverse_source) == (model.config, model.reverse_source)
+    assert_same_bits(leaves(back.params), leaves(model.params))
+    assert (back.masks is None) is not pruned
+    if pruned:
+        assert_same_bits(leaves(back.masks), leaves(model.masks))
+        assert back.masks["softmax"]["bias"].shape == ()  # never pruned
+    for side in ("source", "target"):  # it is complete without the home of its text
+        assert (home / f"{side}.vocabulary").read_text() == f"words of the {side}\n"
+
+
+def test_a_home_without_a_model_is_said(tmp_path):
+    with pytest.raises(ValueError, match=r"holds no model: model\.json is missing"):
+        load_model(tmp_path)
+
+
+@pytest.fixture
+def copied(smoke, tmp_path, monkeypatch):
+    """The finished run in a folder of its own, and its baseline stage."""
+    copy = smoke.copy(tmp_path / "runs")
+    monkeypatch.setenv("SEQ2SLIM_RUNS", str(copy.runs))
+    config = prune80.smoke(prune80.Config())
+    recipe = config.settings
+    text = Text(config.corpus, recipe.vocabulary, recipe.max_length)
+    stage = Train(text, recipe.model, recipe.training, recipe.reverse_source, config.seed)
+    assert Runner(copy.runs).home(stage) == copy.home("baseline")
+    return copy, stage
+
+
+def test_a_flipped_byte_is_found_out_and_the_model_made_again(copied, smoke):
+    copy, stage = copied
+    home, expected = copy.home("baseline"), arrays(smoke.home("baseline"), "model")
+    steps = (home / "metrics.jsonl").read_bytes()
+    data = max((path for path in (home / "model").rglob("*") if path.is_file()), key=lambda path: path.stat().st_size)
+    content = bytearray(data.read_bytes())
+    content[len(content) // 2] ^= 1
+    data.write_bytes(content)
+
+    told = []
+    with pytest.raises(ValueError, match="is damaged; the same command again makes it"):
+        load_model(home, told.append)
+    assert data.name in told[0]
+    assert not (home / "done.json").exists()
+    runner = Runner(copy.runs)
+    assert not runner.is_finished(stage)
+
+    runner.run(stage)
+    assert_same_bits(arrays(home, "model"), expected)
+    assert_same_bits(leaves(load_model(home).params), leaves(load_model(smoke.home("baseline")).params))
+    assert (home / "metrics.jsonl").read_bytes() == steps  # from its saves: no step was taken again
+    assert json.loads((home / "done.json").read_text())["resumed"]
+
+
+def test_the_loss_of_a_whole_model_folder_is_damage_too(copied):
+    copy, _ = copied
+    home = copy.home("retrained")
+    (home / "model").rename(home / "elsewhere")
+    with pytest.raises(ValueError, match="is damaged"):
+        load_model(home)
+    assert not (home / "done.json").exists()
