@@ -21,10 +21,23 @@ def abstract_batch():
     return Batch(*(jax.ShapeDtypeStruct(shape, np.int32) for shape in shapes))
 
 
-@pytest.mark.parametrize("masked", [False, True])
-@pytest.mark.parametrize("feeding", [False, True])
-def test_train_step_lowers(feeding, masked):
-    model = Seq2Seq(PRESETS["tiny"](30, 30, input_feeding=feeding, dropout=0.2, lstm_bias=True))
+MODELS = {
+    "plain": PRESETS["tiny"](30, 30, dropout=0.2, lstm_bias=True),
+    "fed": PRESETS["tiny"](30, 30, input_feeding=True, dropout=0.2, lstm_bias=True),
+    "base": PRESETS["base"](30, 30, units=8),  # the headline's architecture: both ways, fed, general, two dropouts
+}
+
+
+def test_the_base_preset_has_what_its_lowering_is_to_show():
+    base = MODELS["base"]
+    assert (base.attention, base.input_feeding, base.bidirectional) == ("general", True, True)
+    assert base.dropout > 0
+    assert base.output_dropout > 0
+
+
+@pytest.mark.parametrize(("name", "masked"), [("plain", False), ("plain", True), ("fed", False), ("base", True)])
+def test_train_step_lowers(name, masked):
+    model = Seq2Seq(MODELS[name])
     config = TrainingConfig(label_smoothing=0.1, average_decay=0.99)
 
     def rate(step):
