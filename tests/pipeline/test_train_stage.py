@@ -1,0 +1,86 @@
+"""The real Train stage, validated by BLEU: keeps the model whose translations are the best."""
+
+import random
+
+import pytest
+import sacrebleu
+
+from seq2slim.data import batching
+from seq2slim.data.corpora import CorpusConfig
+from seq2slim.data.vocabulary import VocabularyConfig
+from seq2slim.evaluation.translate import translate
+from seq2slim.models import ModelOptions
+from seq2slim.pipeline.console import Console
+from seq2slim.pipeline.model_files import load_model
+from seq2slim.pipeline.runner import Runner
+from seq2slim.pipeline.search import SearchConfig, make_search
+from seq2slim.pipeline.stages import text as texts
+from seq2slim.pipeline.stages.text import Text
+from seq2slim.pipeline.stages.train import Train
+from seq2slim.training.checkpoints import Checkpoints
+from seq2slim.training.config import OptimizerConfig, ScheduleConfig, TrainingConfig
+from seq2slim.training.metrics import read_metrics
+
+LENGTH = 5  # of every sentence: one shape to compile
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory):
+    """Sentences of one letter five times, to be copied: (CorpusConfig, references of valid)."""
+    folder, draw = tmp_path_factory.mktemp("corpus"), random.Random(0)
+    for split, size in (("train", 640), ("valid", 32), ("test", 8)):
+        text = "".join(" ".join(draw.choice("abcdefgh") * LENGTH) + "\n" for _ in range(size))
+        for side in ("source", "target"):
+            (folder / f"{split}.{side}").write_text(text)
+    pairs = ((str(folder / f"{split}.source"), str(folder / f"{split}.target")) for split in ("train", "valid", "test"))
+    return CorpusConfig("text", *pairs), (folder / "valid.target").read_text().splitlines()
+
+
+@pytest.fixture(scope="module")
+def trained(corpus, tmp_path_factory):
+    """(runner, stage, home) of a training that goes on until a validation is no better than the best before."""
+    training = TrainingConfig(
+        epochs=40,
+        batch_size=32,
+        shapes=1,
+        optimizer=OptimizerConfig("adam", learning_rate=0.02),
+        schedule=ScheduleConfig("constant"),
+        evaluations_per_epoch=1,
+        metric="valid_bleu",
+        keep="best",
+        patience=1,
+    )
+    stage = Train(Text(corpus[0], VocabularyConfig("words", 20)), ModelOptions("tiny", units=16), training)
+    runner = Runner(tmp_path_factory.mktemp("runs"), Console())
+    (home,) = runner.run(stage)
+    return runner, stage, home
+
+
+def test_validating_by_bleu_keeps_the_best(trained, corpus):
+    runner, stage, home = trained
+    values = [(row["step"], row["valid_bleu"]) for row in read_metrics(home / "metrics.jsonl") if "valid_bleu" in row]
+    steps, bleu = zip(*values)
+    assert list(steps) == [20 * k for k in range(len(steps))]
+    assert runner.result(stage)["steps"] == steps[-1] < 800  # patience ended it
+    assert max(bleu) > bleu[0] + 10  # it learnt, and higher was taken as better
+    assert bleu[-1] <= max(bleu[:-1]) == bleu[-2]
+    assert Checkpoints(home / "saves").best() == steps[-2]
+
+    # By its loss the last one would have been kept: it is surer of the same words.
+    # The model that is kept translates as well as the validation said, and is not the last one.
+    text_home = runner.home(stage.text)
+    batches = batching.evaluation_batches(
+        texts.tokenised(text_home)["valid"], batching.BatchConfig(32, stage.reverse_source), targets=False
+    )
+    search = make_search(load_model(home), SearchConfig(beam=1))
+    lines = translate(search, batches, texts.vocabularies(text_home)[1], len(corpus[1]))
+    assert sacrebleu.corpus_bleu(lines, [corpus[1]], force=True).score == pytest.approx(max(bleu))
+    best, last = (Checkpoints(home / "saves").restore_item("state", step=step)[1]["params"] for step in steps[-2:])
+    kept = load_model(home).params["softmax"]["kernel"]
+    assert (kept == best["softmax"]["kernel"]).all()
+    assert (kept != last["softmax"]["kernel"]).any()
+
+
+def test_losses_are_reported_beside(trained):
+    rows = [row for row in read_metrics(trained[2] / "metrics.jsonl") if "valid_bleu" in row]
+    assert all(row["valid_loss"] > 0 and row["valid_perplexity"] > 1 for row in rows)
