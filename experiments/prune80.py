@@ -21,7 +21,7 @@ from experiments import report
 from seq2slim.data.corpora import CorpusConfig
 from seq2slim.pipeline import results
 from seq2slim.pipeline.recipes import RECIPES, Recipe
-from seq2slim.pipeline.stage import identity
+from seq2slim.pipeline.stage import differing, identity
 from seq2slim.pipeline.stages.evaluate import Compare, Evaluate
 from seq2slim.pipeline.stages.prune import Prune
 from seq2slim.pipeline.stages.text import Text
@@ -108,7 +108,7 @@ def main(config: Config, runner):
     curves = {label: report.validation_curve(runner, models[label]) for label in ("baseline", "control", "retrained")}
     owner = identity(evaluated["retrained", config.splits[-1]])
     series = {owner: {"validation_loss": {"group": group(config), "sparsity": config.sparsity, **curves}}}
-    runner.console.show(results.rich_table(rows[: len(evaluated)], MODEL_COLUMNS, title="prune80"))
+    runner.console.show(results.rich_table(rows[: len(evaluated)], TERMINAL_COLUMNS, title="prune80"))
     runner.console.say(f"BLEU of beam {recipe.search.beam} (and greedy): {rows[0]['signature']}")
     for path in write_report(*report.store(runner, "prune80", rows, series), report.folder(runner, "prune80")):
         runner.console.say(str(path))
@@ -127,9 +127,21 @@ def command(config: Config) -> str:
     options += [f"--splits {' '.join(config.splits)}", f"--corpus.name {config.corpus.name}"]
     if config.corpus.name == "text":
         options += [f"--corpus.{split} {split}.source {split}.target" for split in ("train", "valid", "test")]
+    options += [
+        f"--settings.{name} {value}" for name, value in _flat(differing(config.settings, RECIPES[config.recipe]))
+    ]
     if config.title:
         options.append(f"--title {shlex.quote(config.title)}")
     return f'make experiment EXP=prune80 ARGS="{" ".join(options)}"'
+
+
+def _flat(options: dict, prefix: str = "") -> list[tuple[str, object]]:
+    """Nested options by their dotted names."""
+    found = []
+    for name, value in options.items():
+        own = f"{prefix}{name.replace('_', '-')}"
+        found += _flat(value, f"{own}.") if isinstance(value, dict) else [(own, value)]
+    return found
 
 
 MODEL_COLUMNS = {
@@ -144,6 +156,9 @@ MODEL_COLUMNS = {
     "greedy_bleu": ".2f",
     "beam_bleu": ".2f",
     "seconds": ",.0f",
+}
+TERMINAL_COLUMNS = {
+    name: spec for name, spec in MODEL_COLUMNS.items() if name not in ("valid_perplexity", "train_perplexity")
 }
 COMPARISON_COLUMNS = {
     "label": "",
