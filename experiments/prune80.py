@@ -127,21 +127,24 @@ def command(config: Config) -> str:
     options += [f"--splits {' '.join(config.splits)}", f"--corpus.name {config.corpus.name}"]
     if config.corpus.name == "text":
         options += [f"--corpus.{split} {split}.source {split}.target" for split in ("train", "valid", "test")]
-    options += [
-        f"--settings.{name} {value}" for name, value in _flat(differing(config.settings, RECIPES[config.recipe]))
-    ]
+    options += _typed(differing(config.settings, RECIPES[config.recipe]), "--settings.")
     if config.title:
         options.append(f"--title {shlex.quote(config.title)}")
     return f'make experiment EXP=prune80 ARGS="{" ".join(options)}"'
 
 
-def _flat(options: dict, prefix: str = "") -> list[tuple[str, object]]:
-    """Nested options by their dotted names."""
-    found = []
+def _typed(options: dict, prefix: str) -> list[str]:
+    """Nested options as they are typed: dotted names, and a flag for a truth value."""
+    words = []
     for name, value in options.items():
-        own = f"{prefix}{name.replace('_', '-')}"
-        found += _flat(value, f"{own}.") if isinstance(value, dict) else [(own, value)]
-    return found
+        name = name.replace("_", "-")
+        if isinstance(value, dict):
+            words += _typed(value, f"{prefix}{name}.")
+        elif isinstance(value, bool):
+            words.append(f"{prefix}{'' if value else 'no-'}{name}")
+        else:
+            words.append(f"{prefix}{name} {value}")
+    return words
 
 
 MODEL_COLUMNS = {

@@ -304,6 +304,16 @@ class TestCommand:
                 CorpusConfig("text", *((f"{split}.source", f"{split}.target") for split in ("train", "valid", "test"))),
                 title="Multi30k en-de",
             ),
+            prune80.Config(
+                "base",
+                replace(
+                    RECIPES["base"],
+                    reverse_source=True,
+                    max_length=30,
+                    training=replace(RECIPES["base"].training, epochs=3),
+                    vocabulary=replace(RECIPES["base"].vocabulary, joint=True),
+                ),
+            ),
         ],
     )
     def test_what_the_report_says_to_type_is_the_run(self, config):
