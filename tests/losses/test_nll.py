@@ -7,14 +7,14 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from seq2slim.losses import cross_entropy
+from seq2slim.losses import cross_entropy, nll
 from tests.models.finite_differences import assert_gradients
 
-SHAPE, V = (2, 3), 5
+T, B, H, V = 3, 2, 4, 5
 RNG = np.random.default_rng(0)
-LOGITS = 3 * RNG.standard_normal((*SHAPE, V))
-LABELS = RNG.integers(0, V, SHAPE)
-COTANGENT = RNG.standard_normal(SHAPE)
+HIDDEN, KERNEL, BIAS = RNG.standard_normal((T, B, H)), RNG.standard_normal((H, V)), RNG.standard_normal(V)
+LABELS = RNG.integers(0, V, (T, B))
+WEIGHTS = np.array([[1, 1], [1, 0], [2.5, 0]])
 
 
 def expected_losses(logits, labels, smoothing):
@@ -28,30 +28,60 @@ def expected_losses(logits, labels, smoothing):
     return loss, nll
 
 
-def naive(logits, smoothing):
-    log_p = jax.nn.log_softmax(logits)
+def naive(arguments, smoothing):
+    log_p = jax.nn.log_softmax(arguments["hidden"] @ arguments["kernel"] + arguments.get("bias", 0))
     q = (1 - smoothing) * jax.nn.one_hot(LABELS, V) + smoothing / V
-    return -(q * log_p).sum(-1)
+    return -((q * log_p).sum(-1) * WEIGHTS).sum()
 
 
+@pytest.mark.parametrize("bias", [False, True])
 @pytest.mark.parametrize("smoothing", [0.0, 0.1])
-def test_values_and_gradients(smoothing):
-    def loss(arguments):
-        loss, nll = cross_entropy(arguments["logits"], LABELS, smoothing)
-        return (COTANGENT * loss).sum(), (loss, nll)
+@pytest.mark.parametrize("parts", [1, 2])
+def test_values_and_gradients(smoothing, bias, parts, monkeypatch):
+    monkeypatch.setattr(nll, "LOGITS_BYTES", 4 * T * B * V // parts)
 
-    ours = jax.jit(jax.value_and_grad(loss, has_aux=True))
+    def loss(arguments):
+        return cross_entropy(
+            arguments["hidden"], arguments["kernel"], arguments.get("bias"), LABELS, WEIGHTS, smoothing
+        )
+
+    ours = jax.jit(jax.value_and_grad(lambda arguments: (3 * loss(arguments)[0], loss(arguments)), has_aux=True))
     with jax.enable_x64(True):
-        arguments = {"logits": jnp.asarray(LOGITS)}
+        arguments = {"hidden": jnp.asarray(HIDDEN), "kernel": jnp.asarray(KERNEL)}
+        if bias:
+            arguments["bias"] = jnp.asarray(BIAS)
+        expected = [
+            (WEIGHTS * each).sum()
+            for each in expected_losses(HIDDEN @ KERNEL + (BIAS if bias else 0), LABELS, smoothing)
+        ]
         (_, losses), gradients = ours(arguments)
-        expected = jax.grad(lambda logits: (COTANGENT * naive(logits, smoothing)).sum())(arguments["logits"])
-        np.testing.assert_allclose(losses, expected_losses(LOGITS, LABELS, smoothing), rtol=1e-12)
-        np.testing.assert_allclose(gradients["logits"], expected, rtol=1e-10, atol=1e-13)
+        np.testing.assert_allclose(losses, expected, rtol=1e-12)
+        np.testing.assert_allclose(jax.jit(loss)(arguments), expected, rtol=1e-12)
+        naive_gradients = jax.grad(lambda a: 3 * naive(a, smoothing))(arguments)
+        jax.tree.map(partial(np.testing.assert_allclose, rtol=1e-10, atol=1e-13), gradients, naive_gradients)
         assert_gradients(lambda moved: (ours(moved)[0][0], ours(moved)[1]), arguments)
 
 
+@pytest.mark.parametrize("steps", [1, 5, 7])
+def test_the_parts_cover_every_step_once_within_the_limit(steps, monkeypatch):
+    hidden, kernel = np.zeros((steps, B, H)), np.zeros((H, V))
+    for steps_at_once in range(1, steps + 2):
+        monkeypatch.setattr(nll, "LOGITS_BYTES", 4 * B * V * steps_at_once)
+        parts = nll._parts(hidden, kernel)
+        assert [t for part in parts for t in range(steps)[part]] == list(range(steps))
+        assert max(part.stop - part.start for part in parts) <= steps_at_once
+        assert len(parts) == -(-steps // steps_at_once)
+
+
+def test_a_limit_below_one_step_takes_the_steps_one_by_one(monkeypatch):
+    monkeypatch.setattr(nll, "LOGITS_BYTES", 1)
+    assert len(nll._parts(np.zeros((4, B, H)), np.zeros((H, V)))) == 4
+
+
 def test_nll_is_a_constant_for_differentiation():
-    gradient = jax.grad(lambda logits: cross_entropy(logits, LABELS, 0.1)[1].sum())(jnp.asarray(LOGITS))
+    gradient = jax.grad(lambda hidden: cross_entropy(hidden, KERNEL, None, LABELS, WEIGHTS, 0.1)[1])(
+        jnp.asarray(HIDDEN, jnp.float32)
+    )
     np.testing.assert_array_equal(gradient, 0)
 
 
@@ -59,18 +89,22 @@ def test_nll_is_a_constant_for_differentiation():
 def test_extreme_logits_stay_finite(smoothing):
     logits = np.array([[1e4, -1e4, 0, 0], [-1e30, -1e30, -1e30, -1e30], [80, 90, 100, 1e5]], np.float32)
     labels = np.array([1, 0, 3])
-    run = partial(cross_entropy, labels=labels, label_smoothing=smoothing)
-    (loss, nll), pullback = jax.vjp(run, jnp.asarray(logits))
-    expected_loss, expected_nll = expected_losses(logits, labels, smoothing)
-    np.testing.assert_allclose(loss, expected_loss, rtol=1e-6)
-    np.testing.assert_allclose(nll, expected_nll, rtol=1e-6)
-    gradient = np.asarray(pullback((jnp.ones(3), jnp.zeros(3)))[0])
-    # p - q: the probabilities are 0, 1/4 or 1 here, up to exp(-1e4).
-    p = np.array([[1, 0, 0, 0], [0.25] * 4, [0, 0, 0, 1]])
-    np.testing.assert_allclose(gradient, p - (1 - smoothing) * np.eye(4)[labels] - smoothing / 4, atol=1e-6)
+    for row, label in zip(logits, labels):
+        # hidden 1 and one row of weights: the logits are that row.
+        run = partial(cross_entropy, kernel=row[None], bias=None, label_smoothing=smoothing)
+        run = partial(run, labels=np.array([[label]]), weights=np.ones((1, 1), np.float32))
+        (loss, nll), pullback = jax.vjp(lambda kernel: run(jnp.ones((1, 1, 1)), kernel=kernel), row[None])
+        expected_loss, expected_nll = expected_losses(row[None], np.array([label]), smoothing)
+        np.testing.assert_allclose(loss, expected_loss[0], rtol=1e-6)
+        np.testing.assert_allclose(nll, expected_nll[0], rtol=1e-6)
+        # p - q: the probabilities are 0, 1/4 or 1 here, up to exp(-1e4).
+        p = np.where(row == row.max(), 1 / (row == row.max()).sum(), 0)
+        gradient = pullback((jnp.ones(()), jnp.zeros(())))[0][0]
+        np.testing.assert_allclose(gradient, p - (1 - smoothing) * np.eye(4)[label] - smoothing / 4, atol=1e-6)
 
 
 def test_without_smoothing_the_loss_is_the_nll():
-    loss, nll = cross_entropy(jnp.asarray(LOGITS, jnp.float32), LABELS)
-    np.testing.assert_array_equal(loss, nll)
-    np.testing.assert_allclose(loss, expected_losses(LOGITS, LABELS, 0)[0], rtol=1e-5)
+    arguments = [jnp.asarray(a, jnp.float32) for a in (HIDDEN, KERNEL)]
+    loss, nll = cross_entropy(*arguments, None, LABELS, jnp.asarray(WEIGHTS, jnp.float32))
+    assert loss == nll
+    np.testing.assert_allclose(loss, (WEIGHTS * expected_losses(HIDDEN @ KERNEL, LABELS, 0)[0]).sum(), rtol=1e-5)

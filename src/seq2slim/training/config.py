@@ -88,6 +88,8 @@ class TrainingConfig:
       batch_size: sentence pairs a step.
       shapes: at most so many padded batch shapes; each is compiled once, fewer pad more.
       label_smoothing: e of `losses.cross_entropy`.
+      dropout_by_density: a pruned model's dropout rates are multiplied by sqrt(density): with fewer weights to
+        co-adapt it needs less of it (Han et al. 2015, sec. 3.2). A dense model keeps its rates.
       average_decay: decay of the exponential moving average of the parameters, which is then what is evaluated and
         kept; 0 for none.
       evaluations_per_epoch: validations (and saves) an epoch, evenly spaced.
@@ -103,6 +105,7 @@ class TrainingConfig:
     optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
     schedule: ScheduleConfig = field(default_factory=ScheduleConfig)
     label_smoothing: float = 0.0
+    dropout_by_density: bool = False
     average_decay: float = 0.0
     evaluations_per_epoch: int = 1
     metric: Literal["valid_loss", "valid_bleu"] = "valid_loss"

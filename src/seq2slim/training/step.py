@@ -38,11 +38,11 @@ def batch_losses(model: Seq2Seq, params, batch, label_smoothing=0.0, dropout_key
       label_smoothing, dropout_key: as in `cross_entropy` and `Seq2Seq.hidden`.
     Returns: (loss f32[], nll f32[], tokens f32[]: target tokens, EOS counted).
     """
-    logits = model.apply({"params": params}, batch.source, batch.target_in, dropout_key)
-    labels = batch.target_out.T
-    loss, nll = cross_entropy(logits, labels, label_smoothing)
-    weights = (labels != PAD).astype(loss.dtype)
-    return (loss * weights).sum(), (nll * weights).sum(), weights.sum()
+    hidden = model.apply({"params": params}, batch.source, batch.target_in, dropout_key, method="hidden")
+    softmax, labels = params["softmax"], batch.target_out.T
+    weights = (labels != PAD).astype(hidden.dtype)
+    loss, nll = cross_entropy(hidden, softmax["kernel"], softmax.get("bias"), labels, weights, label_smoothing)
+    return loss, nll, weights.sum()
 
 
 def make_train_step(

@@ -1,13 +1,15 @@
 """Training a model from its seed, and training one on: retraining a pruned model, or its dense control."""
 
 import json
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
 
 import jax
 
+from seq2slim import pruning
 from seq2slim.data import batching
 from seq2slim.data.corpora import read_lines
 from seq2slim.evaluation.bleu import bleu
@@ -93,6 +95,15 @@ class _Watcher(NamedTuple):
         self.context.console.say(line)
 
 
+def thinned(model: Model) -> Seq2SeqConfig:
+    """The model's configuration with its dropout rates times sqrt(density) (Han et al. 2015, sec. 3.2)."""
+    if model.masks is None:
+        return model.config
+    scale = math.sqrt(1 - pruning.count(model.masks).sparsity)
+    rates = {name: scale * getattr(model.config, name) for name in ("dropout", "output_dropout")}
+    return replace(model.config, **rates)
+
+
 def perplexity(config: Seq2SeqConfig, params, split, batches: batching.BatchConfig, rows=None) -> Perplexity:
     """Perplexity of a model on a tokenised split, or on some of its rows."""
     step = partial(eval_step, Seq2Seq(config), params)
@@ -125,8 +136,9 @@ def _train(stage: Train | Retrain, model: Model, config: TrainingConfig, home: P
         config.schedule, config.optimizer.learning_rate, steps_per_epoch, total_steps(config, steps_per_epoch)
     )
     optimizer = make_optimizer(config.optimizer, rate)
+    module = Seq2Seq(thinned(model)) if config.dropout_by_density else model.module
     run = Run(
-        step=make_train_step(model.module, optimizer, config, rate),
+        step=make_train_step(module, optimizer, config, rate),
         batches=partial(batching.train_batches, corpus["train"], batches, stage.seed),
         evaluate=_validation(stage, model, corpus["valid"], batches, text_home),
         steps_per_epoch=steps_per_epoch,
