@@ -1,22 +1,25 @@
 """The real Train stage, validated by BLEU: keeps the model whose translations are the best."""
 
 import random
+from dataclasses import replace
 
+import jax
 import pytest
 import sacrebleu
 
+from seq2slim import pruning
 from seq2slim.data import batching
 from seq2slim.data.corpora import CorpusConfig
 from seq2slim.data.vocabulary import VocabularyConfig
 from seq2slim.evaluation.translate import translate
-from seq2slim.models import ModelOptions
+from seq2slim.models import PRESETS, ModelOptions, init_params
 from seq2slim.pipeline.console import Console
-from seq2slim.pipeline.model_files import load_model
+from seq2slim.pipeline.model_files import Model, load_model
 from seq2slim.pipeline.runner import Runner
 from seq2slim.pipeline.search import SearchConfig, make_search
 from seq2slim.pipeline.stages import text as texts
 from seq2slim.pipeline.stages.text import Text
-from seq2slim.pipeline.stages.train import Train
+from seq2slim.pipeline.stages.train import Train, thinned
 from seq2slim.training.checkpoints import Checkpoints
 from seq2slim.training.config import OptimizerConfig, ScheduleConfig, TrainingConfig
 from seq2slim.training.metrics import read_metrics
@@ -84,3 +87,15 @@ def test_validating_by_bleu_keeps_the_best(trained, corpus):
 def test_losses_are_reported_beside(trained):
     rows = [row for row in read_metrics(trained[2] / "metrics.jsonl") if "valid_bleu" in row]
     assert all(row["valid_loss"] > 0 and row["valid_perplexity"] > 1 for row in rows)
+
+
+def test_dropout_is_scaled_by_the_root_of_the_density():
+    config = PRESETS["tiny"](8, 8, dropout=0.4, output_dropout=0.2, lstm_bias=True)
+    params = init_params(config, jax.random.key(0))
+    dense = Model(config, params, None, True)
+    assert thinned(dense) == config
+    masks = pruning.class_blind(params, sparsity=0.75)
+    scaled = thinned(dense._replace(masks=masks))
+    assert scaled.dropout == pytest.approx(0.2, rel=1e-3)
+    assert scaled.output_dropout == pytest.approx(0.1, rel=1e-3)
+    assert replace(scaled, dropout=0.4, output_dropout=0.2) == config

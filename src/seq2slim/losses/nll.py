@@ -63,9 +63,7 @@ def _fwd(hidden, kernel, bias, labels, weights, label_smoothing):
     vocabulary = kernel.shape[-1]
     total, d_hidden, d_kernel, d_bias = jnp.zeros(2, hidden.dtype), [], 0, 0
     for part in _parts(hidden, kernel):
-        losses, (exponentials, sums) = _losses(
-            hidden[part], kernel, bias, labels[part], weights[part], label_smoothing
-        )
+        losses, (exponentials, sums) = _losses(hidden[part], kernel, bias, labels[part], weights[part], label_smoothing)
         at_label = jnp.arange(vocabulary) == labels[part].reshape(-1, 1)
         p, q = exponentials / sums[:, None], jnp.where(at_label, 1 - label_smoothing, 0) + label_smoothing / vocabulary
         d_logits = (p - q) * weights[part].reshape(-1, 1)
