@@ -86,21 +86,24 @@ def test_nll_is_a_constant_for_differentiation():
 
 
 @pytest.mark.parametrize("smoothing", [0.0, 0.1])
-def test_extreme_logits_stay_finite(smoothing):
-    logits = np.array([[1e4, -1e4, 0, 0], [-1e30, -1e30, -1e30, -1e30], [80, 90, 100, 1e5]], np.float32)
-    labels = np.array([1, 0, 3])
-    for row, label in zip(logits, labels):
-        # hidden 1 and one row of weights: the logits are that row.
-        run = partial(cross_entropy, kernel=row[None], bias=None, label_smoothing=smoothing)
-        run = partial(run, labels=np.array([[label]]), weights=np.ones((1, 1), np.float32))
-        (loss, nll), pullback = jax.vjp(lambda kernel: run(jnp.ones((1, 1, 1)), kernel=kernel), row[None])
-        expected_loss, expected_nll = expected_losses(row[None], np.array([label]), smoothing)
-        np.testing.assert_allclose(loss, expected_loss[0], rtol=1e-6)
-        np.testing.assert_allclose(nll, expected_nll[0], rtol=1e-6)
-        # p - q: the probabilities are 0, 1/4 or 1 here, up to exp(-1e4).
-        p = np.where(row == row.max(), 1 / (row == row.max()).sum(), 0)
-        gradient = pullback((jnp.ones(()), jnp.zeros(())))[0][0]
-        np.testing.assert_allclose(gradient, p - (1 - smoothing) * np.eye(4)[label] - smoothing / 4, atol=1e-6)
+@pytest.mark.parametrize(
+    ("logits", "label"),
+    [([1e4, -1e4, 0, 0], 1), ([-1e30, -1e30, -1e30, -1e30], 0), ([80, 90, 100, 1e5], 3)],
+)
+def test_extreme_logits_stay_finite(logits, label, smoothing):
+    row, hidden, weight = np.array([logits], np.float32), np.ones((1, 1, 1), np.float32), np.ones((1, 1), np.float32)
+
+    def run(kernel):  # one row of weights, read by a hidden value of 1: the logits are that row
+        return cross_entropy(hidden, kernel, None, np.array([[label]]), weight, smoothing)
+
+    (loss, nll), pullback = jax.vjp(run, row)
+    expected_loss, expected_nll = expected_losses(row, np.array([label]), smoothing)
+    np.testing.assert_allclose(loss, expected_loss[0], rtol=1e-6)
+    np.testing.assert_allclose(nll, expected_nll[0], rtol=1e-6)
+    # p - q: the probabilities are 0, 1/4 or 1 here, up to exp(-1e4).
+    p = np.where(row[0] == row.max(), 1 / (row == row.max()).sum(), 0)
+    (gradient,) = pullback((jnp.ones(()), jnp.zeros(())))
+    np.testing.assert_allclose(gradient[0], p - (1 - smoothing) * np.eye(4)[label] - smoothing / 4, atol=1e-6)
 
 
 def test_without_smoothing_the_loss_is_the_nll():

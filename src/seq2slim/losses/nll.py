@@ -1,6 +1,7 @@
 """Negative log-likelihood of the target words, from the softmax layer on, with a vector-Jacobian product of its own."""
 
 from functools import partial
+from itertools import pairwise
 
 import jax
 import jax.numpy as jnp
@@ -40,7 +41,7 @@ def _parts(hidden, kernel):
     bytes_a_step = hidden[0].size // hidden.shape[-1] * kernel.shape[-1] * 4
     parts = min(steps, -(-steps * bytes_a_step // LOGITS_BYTES)) or 1
     bounds = [steps * k // parts for k in range(parts + 1)]
-    return [slice(*pair) for pair in zip(bounds, bounds[1:])]
+    return [slice(start, stop) for start, stop in pairwise(bounds)]
 
 
 def _losses(hidden, kernel, bias, labels, weights, label_smoothing):
