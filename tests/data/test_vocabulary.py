@@ -158,3 +158,14 @@ def test_thinned_evenly(count, most):
     kept = thin((str(index) for index in range(count)), most)
     stride = next(2**power for power in range(20) if -(-count // 2**power) <= most)
     assert kept == [str(index) for index in range(0, count, stride)]
+
+
+def test_the_source_can_have_a_size_of_its_own():
+    words = [" ".join(f"w{k}" for k in range(30))]
+    source, target = train_vocabularies(words, words, VocabularyConfig("words", 10, source_size=20))
+    assert (len(source), len(target)) == (20, 10)
+    assert [source.token(k) for k in range(10)] == [target.token(k) for k in range(10)]
+    with pytest.raises(ValueError, match="source_size=3"):
+        VocabularyConfig(source_size=3)
+    with pytest.raises(ValueError, match="joint"):
+        VocabularyConfig(joint=True, source_size=20)

@@ -13,7 +13,7 @@ import re
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import sentencepiece
@@ -34,11 +34,14 @@ class VocabularyConfig:
     kind: "unigram" or "bpe" (SentencePiece subwords), or "words" (the most frequent whitespace tokens).
     size: number of ids, the four special ones included. A text that supports fewer gives a smaller vocabulary.
     joint: one vocabulary for source and target, trained on both, instead of one a side.
+    source_size: size of the source's vocabulary where it is another; 0: as `size`. Words of the source cost no
+        operation in training or decoding, only embeddings.
     """
 
     kind: str = "unigram"
     size: int = 8000
     joint: bool = False
+    source_size: int = 0
 
     def __post_init__(self):
         if self.kind not in KINDS:
@@ -46,8 +49,16 @@ class VocabularyConfig:
             raise ValueError(
                 f"unknown kind of vocabulary {self.kind!r}: did you mean {near!r}? There are {', '.join(KINDS)}"
             )
-        if self.size <= len(SPECIAL):
-            raise ValueError(f"size={self.size}: a vocabulary needs more than its {len(SPECIAL)} special ids")
+        for name, size in (("size", self.size), ("source_size", self.source_size or self.size)):
+            if size <= len(SPECIAL):
+                raise ValueError(f"{name}={size}: a vocabulary needs more than its {len(SPECIAL)} special ids")
+        if self.joint and self.source_size:
+            raise ValueError(f"source_size={self.source_size}: a joint vocabulary has one size; leave it 0")
+
+    @property
+    def source(self) -> VocabularyConfig:
+        """The source's own."""
+        return replace(self, size=self.source_size or self.size, source_size=0)
 
 
 class Vocabulary(ABC):
@@ -247,7 +258,7 @@ def train_vocabularies(
     if config.joint:
         both = Vocabulary.train(itertools.chain(source, target), config, report)
         return both, both
-    return Vocabulary.train(source, config, report), Vocabulary.train(target, config, report)
+    return Vocabulary.train(source, config.source, report), Vocabulary.train(target, config, report)
 
 
 def thin(lines: Iterable[str], most: int) -> list[str]:

@@ -41,7 +41,8 @@ class Text(Stage):
 
     def describe(self) -> str:
         v = self.vocabulary
-        return f"{self.corpus.name}, {v.size:,} {v.kind}{' joint' if v.joint else ''}, at most {self.max_length} tokens"
+        sizes = f"{v.source_size:,} | {v.size:,}" if v.source_size else f"{v.size:,}"
+        return f"{self.corpus.name}, {sizes} {v.kind}{' joint' if v.joint else ''}, at most {self.max_length} tokens"
 
     def run(self, home: Path, context) -> dict:
         corpus = load_corpus(self.corpus)
