@@ -77,8 +77,8 @@ def _builder(name: str, data_dir: Path) -> DatasetBuilder:
             if config and config not in configs and configs:
                 near = difflib.get_close_matches(config, configs, n=1, cutoff=0.0)[0]
                 error = ValueError(f"it has no config {config!r}, did you mean {f'{TFDS_PREFIX}{dataset}/{near}'!r}?")
-        # TFDS puts the arguments of the builder, as a dict, before the cause.
-        raise ValueError(f"corpus {name!r}: {str(error).rpartition('}": ')[2].splitlines()[0]}") from error
+        why = brief(error).rpartition('}": ')[2]  # TFDS puts the builder's arguments, as a dict, before the cause
+        raise ValueError(f"corpus {name!r}: {why.removeprefix('ValueError: ')}") from error
 
 
 def _languages(builder: DatasetBuilder, config: CorpusConfig) -> tuple[str, str]:
@@ -113,8 +113,8 @@ def _not_prepared(name: str, data_dir: Path, error: Exception) -> OSError:
     else:
         why = f"could not be prepared ({brief(error)})"
     return OSError(
-        f"corpus {name!r} {why}: prepare it on a machine that can, `tfds build {asked} --file_format=array_record`, and "
-        f"copy ~/tensorflow_datasets/{re.split('[/:]', asked)[0]} to {data_dir}"
+        f"corpus {name!r} {why}: prepare it on a machine that can, `tfds build {asked} --file_format=array_record`, "
+        f"and copy ~/tensorflow_datasets/{re.split('[/:]', asked)[0]} to {data_dir}"
     )
 
 

@@ -58,8 +58,8 @@ def read_pairs(builder: DatasetBuilder, languages: tuple[str, str], name: str) -
     for split in SPLITS:
         if SPLIT_NAMES[split] not in builder.info.splits:
             raise ValueError(
-                f"corpus {name!r} has no split {SPLIT_NAMES[split]!r} (it has {', '.join(builder.info.splits)}): train, "
-                "validation and test are needed; take another set, or write it to files of your own for corpus 'text'"
+                f"corpus {name!r} has no split {SPLIT_NAMES[split]!r} (it has {', '.join(builder.info.splits)}): "
+                "train, validation and test are needed; take another set, or make files of it for corpus 'text'"
             )
     try:
         return {split: list(_pairs(builder, SPLIT_NAMES[split], languages)) for split in SPLITS}
@@ -78,7 +78,7 @@ def read_pairs(builder: DatasetBuilder, languages: tuple[str, str], name: str) -
 def brief(error: BaseException) -> str:
     """The kind of an error and its first line, cut to fit in a line of ours."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return f"{type(error).__name__}: {lines[0][:200]}" if lines else type(error).__name__
+    return f"{type(error).__name__}: {lines[0][:400]}" if lines else type(error).__name__
 
 
 def _pairs(builder: DatasetBuilder, split: str, languages: tuple[str, str]) -> Iterator[tuple[str, str]]:
