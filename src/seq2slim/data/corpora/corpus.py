@@ -21,7 +21,8 @@ class CorpusConfig:
     """Which parallel text.
 
     Attributes:
-      name: one of `NAMES`, or a translation set of TensorFlow Datasets, as `tfds:ted_hrlr_translate/pt_to_en`.
+      name: `bible-en-X` (X is de, fr, es, it), `strings-en-X` (these, pt, cs, sv), `reverse`, `text`, or a translation
+        set of TensorFlow Datasets, as `tfds:ted_hrlr_translate/pt_to_en`.
       train, valid, test: (source path, target path), for `name="text"` only.
       languages: (source, target) of a `tfds:` set, to turn it round or to choose two of many; by default its own.
 
