@@ -49,8 +49,9 @@ class _ParallelText(tfds.core.GeneratorBasedBuilder, skip_registration=True):
         return {SPLIT_NAMES[split]: self._generate_examples(pairs) for split, pairs in splits.items()}
 
     def _generate_examples(self, pairs: Pairs) -> Iterator[tuple[int, dict[str, str]]]:
+        languages = self.info.supervised_keys  # TFDS logs each use of `info`
         for line, pair in enumerate(pairs):
-            yield line, dict(zip(self.info.supervised_keys, pair))
+            yield line, dict(zip(languages, pair))
 
 
 def _configs(names: tuple[str, ...]) -> list[tfds.core.BuilderConfig]:
