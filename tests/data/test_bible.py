@@ -102,10 +102,10 @@ def test_is_a_tfds_set(wheel, tmp_path):
     corpus = corpora.load(CorpusConfig("bible-en-de"), tmp_path / "cache")
     import tensorflow_datasets as tfds
 
-    builder = tfds.builder("bible/en-de:1.0.0", data_dir=tmp_path / "cache" / "tfds")  # from its files alone
-    assert builder.info.supervised_keys == ("en", "de")
+    data_dir = tmp_path / "cache" / "tfds"
+    assert tfds.builder("bible/en-de:1.0.0", data_dir=data_dir).info.supervised_keys == ("en", "de")
     for split, theirs in (("train", "train"), ("valid", "validation"), ("test", "test")):
-        records = list(builder.as_data_source(theirs))
+        records = list(tfds.data_source("bible/en-de", split=theirs, data_dir=data_dir))
         for path, language in zip(corpus.splits[split], ("en", "de")):
             assert [record[language].decode() for record in records] == list(read_lines(path))
     assert "tensorflow" not in sys.modules

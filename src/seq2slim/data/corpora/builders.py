@@ -4,7 +4,8 @@
     builders.Bible(config="en-de", data_dir=folder, file_format="array_record").download_and_prepare()
     tfds.data_source("bible/en-de", split="validation", data_dir=folder)
 
-Importing this module needs tensorflow_datasets, so whoever reads prepared text never does (`builtin.load_builtin`).
+They are not registered, as their names are anyone's: TFDS finds them by their files. Importing this module needs
+tensorflow_datasets, so whoever reads prepared text never does (`builtin.load_builtin`).
 """
 
 from __future__ import annotations
@@ -58,7 +59,7 @@ def _configs(names: tuple[str, ...]) -> list[tfds.core.BuilderConfig]:
     return [tfds.core.BuilderConfig(name=name.partition("-")[2]) for name in names]
 
 
-class Bible(_ParallelText):
+class Bible(_ParallelText, skip_registration=True):
     """`bible/en-de` and its like: see `bible`."""
 
     TEXT = bible
@@ -66,7 +67,7 @@ class Bible(_ParallelText):
     BUILDER_CONFIGS = _configs(BIBLE_NAMES)
 
 
-class Strings(_ParallelText):
+class Strings(_ParallelText, skip_registration=True):
     """`strings/en-de` and its like: see `strings`."""
 
     TEXT = strings
