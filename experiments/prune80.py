@@ -118,7 +118,7 @@ def main(config: Config, runner):
 def group(config: Config) -> str:
     """Names one run of the experiment: rows of the same group replace each other whole."""
     recipe = config.recipe + ("" if config.settings == RECIPES[config.recipe] else " (changed)")
-    corpus = config.title or config.corpus.name
+    corpus = config.title or "-".join([config.corpus.name, *(config.corpus.languages or ())])
     return f"{corpus}, recipe {recipe}, {100 * config.sparsity:g}% {config.scheme}, seed {config.seed}"
 
 
@@ -128,6 +128,8 @@ def command(config: Config) -> str:
     options += [f"--splits {' '.join(config.splits)}", f"--corpus.name {config.corpus.name}"]
     if config.corpus.name == "text":
         options += [f"--corpus.{split} {split}.source {split}.target" for split in ("train", "valid", "test")]
+    if config.corpus.languages:
+        options.append(f"--corpus.languages {' '.join(config.corpus.languages)}")
     options += _typed(differing(config.settings, RECIPES[config.recipe]), "--settings.")
     if config.title:
         options.append(f"--title {shlex.quote(config.title)}")

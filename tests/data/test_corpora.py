@@ -85,6 +85,18 @@ def test_missing_files(tmp_path):
 def test_config_is_validated():
     with pytest.raises(ValueError, match="unknown corpus 'bible-en-d': did you mean 'bible-en-de'"):
         CorpusConfig("bible-en-d")
+    with pytest.raises(ValueError, match=r"did you mean 'tfds:ted_hrlr_translate/pt_to_en'.*, and tfds:NAME for a set"):
+        CorpusConfig("tdfs:ted_hrlr_translate/pt_to_en")
+    with pytest.raises(ValueError, match="did you mean 'strings-en-es'"):
+        CorpusConfig("string-en-es")
+    with pytest.raises(ValueError, match="'tfds:' needs the name of a set"):
+        CorpusConfig("tfds:")
+    with pytest.raises(
+        ValueError, match=r"languages=\('de', 'en'\) goes with a corpus 'tfds:NAME', not with 'reverse'"
+    ):
+        CorpusConfig("reverse", languages=("de", "en"))
+    with pytest.raises(ValueError, match="two different ones"):
+        CorpusConfig("tfds:wmt14_translate/de-en", languages=("de", "de"))
     with pytest.raises(ValueError, match=r"needs valid=\(source path, target path\), got None"):
         CorpusConfig("text", train=("a", "b"))
     with pytest.raises(ValueError, match="goes with corpus name 'text'"):

@@ -286,7 +286,8 @@ class TestGroup:
             base, replace(base, seed=2), replace(base, scheme="class_uniform"), replace(base, title="another text"),
             replace(base, sparsity=0.9), replace(base, sparsity=0.9025), replace(base, sparsity=0.895),
             replace(base, recipe="small", settings=RECIPES["small"]), replace(base, settings=RECIPES["small"]),
-            replace(base, corpus=CorpusConfig("bible-en-fr")),
+            replace(base, corpus=CorpusConfig("bible-en-fr")), replace(base, corpus=CorpusConfig("tfds:x")),
+            replace(base, corpus=CorpusConfig("tfds:x", languages=("de", "en"))),
         ]  # fmt: skip
         assert len({prune80.group(config) for config in configs}) == len(configs)
 
@@ -298,6 +299,7 @@ class TestCommand:
             prune80.Config(),
             prune80.Config("base", RECIPES["base"], seed=3, splits=("valid", "test"), tokenize="none"),
             prune80.Config(scheme="class_distribution", sparsity=0.55, corpus=CorpusConfig("bible-en-fr")),
+            prune80.Config(corpus=CorpusConfig("tfds:wmt14_translate/de-en", languages=("en", "de"))),
             prune80.Config(
                 "small",
                 RECIPES["small"],

@@ -1,4 +1,4 @@
-"""Parallel text by name: the Bible in five languages, a user's own files, and a generated toy."""
+"""Parallel text by name: built-in corpora, any set of TensorFlow Datasets, a user's own files, and a generated toy."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ import logging
 from collections.abc import Callable
 from pathlib import Path
 
-from seq2slim.data.corpora.bible import load_bible
+from seq2slim.data.corpora.builtin import load_builtin
 from seq2slim.data.corpora.corpus import NAMES, SPLITS, Corpus, CorpusConfig
 from seq2slim.data.corpora.lines import read_lines, write_lines
 from seq2slim.data.corpora.reverse import load_reverse
 from seq2slim.data.corpora.text import load_text
+from seq2slim.data.corpora.tfds_set import load_tfds
 
 __all__ = ["NAMES", "SPLITS", "Corpus", "CorpusConfig", "load", "read_lines", "write_lines"]
 
@@ -24,10 +25,12 @@ def load(config: CorpusConfig, cache: Path, report: Callable[[str], None] = _log
     Args:
       cache: a folder, made when missing. A `text` corpus leaves nothing there.
       report: called with one line of text at each step that takes long or went otherwise than expected.
-    Raises: ValueError or OSError with what is wrong and what to do; see `load_text`, `load_bible`.
+    Raises: ValueError or OSError with what is wrong and what to do; see `load_text`, `load_tfds`, `load_builtin`.
     """
     if config.name == "text":
         return load_text(config)
     if config.name == "reverse":
         return load_reverse(Path(cache), report)
-    return load_bible(config.name, Path(cache), report)
+    if config.is_tfds:
+        return load_tfds(config, Path(cache), report)
+    return load_builtin(config.name, Path(cache), report)

@@ -10,31 +10,59 @@ from pathlib import Path
 
 SPLITS = ("train", "valid", "test")
 BIBLE_NAMES = ("bible-en-de", "bible-en-fr", "bible-en-es", "bible-en-it")
-NAMES = (*BIBLE_NAMES, "reverse", "text")
+# More than 13,000 pairs each, but for Italian (6,400), and in the Latin script.
+STRINGS_NAMES = tuple(f"strings-en-{language}" for language in ("de", "fr", "es", "it", "pt", "cs", "sv"))
+TFDS_PREFIX = "tfds:"  # and the name of a set of TensorFlow Datasets
+NAMES = (*BIBLE_NAMES, *STRINGS_NAMES, "reverse", "text")
 
 
 @dataclass(frozen=True)
 class CorpusConfig:
-    """Which parallel text. `train`, `valid` and `test` are (source path, target path), for `name="text"` only.
+    """Which parallel text.
 
-    Raises: ValueError for an unknown name (with the nearest one), or when paths and name do not go together.
+    Attributes:
+      name: `bible-en-X` (X is de, fr, es, it), `strings-en-X` (these, pt, cs, sv), `reverse`, `text`, or a translation
+        set of TensorFlow Datasets, as `tfds:ted_hrlr_translate/pt_to_en`.
+      train, valid, test: (source path, target path), for `name="text"` only.
+      languages: (source, target) of a `tfds:` set, to turn it round or to choose two of many; by default its own.
+
+    Raises: ValueError for an unknown name (with the nearest one), or when another option and the name do not go
+      together.
     """
 
     name: str = "bible-en-de"
     train: tuple[str, str] | None = None
     valid: tuple[str, str] | None = None
     test: tuple[str, str] | None = None
+    languages: tuple[str, str] | None = None
 
     def __post_init__(self):
-        if self.name not in NAMES:
-            near = difflib.get_close_matches(self.name, NAMES, n=1, cutoff=0.0)[0]
-            raise ValueError(f"unknown corpus {self.name!r}: did you mean {near!r}? There are {', '.join(NAMES)}")
+        if self.name not in NAMES and not self.is_tfds:
+            _, colon, rest = self.name.partition(":")
+            known = (*NAMES, TFDS_PREFIX + rest) if colon else NAMES
+            near = difflib.get_close_matches(self.name, known, n=1, cutoff=0.0)[0]
+            raise ValueError(
+                f"unknown corpus {self.name!r}: did you mean {near!r}? There are {', '.join(NAMES)}, "
+                "and tfds:NAME for a set of TensorFlow Datasets"
+            )
+        if self.name == TFDS_PREFIX:
+            raise ValueError("corpus 'tfds:' needs the name of a set, as in 'tfds:ted_hrlr_translate/pt_to_en'")
+        if self.languages is not None:
+            if not self.is_tfds:
+                raise ValueError(f"languages={self.languages} goes with a corpus 'tfds:NAME', not with {self.name!r}")
+            if len(set(self.languages)) != 2 or len(self.languages) != 2:
+                raise ValueError(f"languages must be two different ones, (source, target), got {self.languages}")
         for split in SPLITS:
             paths = getattr(self, split)
             if self.name != "text" and paths is not None:
                 raise ValueError(f"{split}={paths} goes with corpus name 'text', not with {self.name!r}")
             if self.name == "text" and (paths is None or len(paths) != 2):
                 raise ValueError(f"corpus 'text' needs {split}=(source path, target path), got {paths}")
+
+    @property
+    def is_tfds(self) -> bool:
+        """Whether the name is that of a TensorFlow Datasets set."""
+        return self.name.startswith(TFDS_PREFIX)
 
 
 @dataclass(frozen=True)

