@@ -28,7 +28,7 @@ RANKS = {
 }
 # What a person's own JAX project needs to use `pruning`.
 PRUNING_MAY_IMPORT = {"jax", "optax", "numpy"}
-# Imported inside functions, as not everybody who uses the package has or needs them.
+# Imported inside functions, as few runs need them and they are slow to import.
 OPTIONAL = {"tensorflow_datasets", "array_record", "importlib_resources", "requests"}
 # Modules of ours that cannot do without those: imported inside functions alone.
 OPTIONAL_MODULES = ("seq2slim.data.corpora.builders",)

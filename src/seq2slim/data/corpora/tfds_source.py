@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from tensorflow_datasets.core import DatasetBuilder
 
 SPLIT_NAMES = {"train": "train", "valid": "validation", "test": "test"}  # ours -> theirs
-INSTALL = "pip install 'seq2slim[tfds]'"
+INSTALL = "pip install tensorflow-datasets array_record importlib_resources"
 _CHUNK = 1000  # records read at a time: three times faster than one by one
 _CONNECT_S, _READ_S, _RETRIES = 5, 60, 2
 
