@@ -1,16 +1,20 @@
 """What becomes of the values of a leaf: parts of bytes that compress well, and back.
 
 codec         parts (uint8 each)                                      largest error of a weight w
-float32       bytes_3 .. bytes_0: one part for each byte of w         none: bit for bit, NaN too
+float32       bytes_3 .. bytes_0 of w                                 none: bit for bit, NaN too
 float16       bytes_1, bytes_0 of w rounded to float16                |w| 2^-11, and 2^-25 where |w| < 2^-14
-int8          values: q = round(w / scale) + 128; scales_1, scales_0  scale / 2, and |w| 2^-23 of rounding
+int8          values: round(w / scale) + 128; scales_1, scales_0      scale / 2, and |w| 2^-23 of rounding
 codebook16    values: index of the nearest entry; codebook            half the gap between the entries around w, or the
 codebook256                                                           distance to the outermost one
 
-Multi-byte numbers are cut into parts by the place of the byte, most significant first: signs and exponents repeat
-themselves, the lower bytes are noise and stay as they are. int8 has one scale for each row (index of the first axis):
-max|w| / 127 rounded up to the upper two bytes of a float32. Entries of a codebook are k-means centres (Han, Mao & Dally
-2016, sec. 3). A survivor that becomes 0 stays a survivor; a weight of exactly 0 stays 0.
+The bits of a float are rotated left by one, so that the exponent fills its first byte and the sign goes to the end,
+among the bits that are noise; then each byte is a part of its own, bytes_0 the least significant. Exponents repeat
+themselves, the lower bytes stay as they are.
+
+int8 has one scale for each row of the leaf, taken as a matrix [first axis, all others] and turned where it has more
+rows than columns, so that the rows are the longer lines: max|w| / 127 rounded up to two bytes of a float32, of
+which scales_1 is the first. Entries of a codebook are k-means centres, little-endian float32 (Han, Mao & Dally 2016,
+sec. 3). A survivor that becomes 0 stays a survivor; a weight of exactly 0 stays 0.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -28,7 +32,7 @@ _BFLOAT16 = np.uint32(0xFFFF0000)
 
 
 class Leaf(NamedTuple):
-    """What a codec is told of a leaf. size: number of values it stores. rows: R, of the whole leaf."""
+    """What a codec is told of a leaf. size: number of values it stores. rows: how many scales int8 has for it."""
 
     size: int
     rows: int
@@ -38,11 +42,10 @@ class Codec(NamedTuple):
     """How the values of a leaf are stored.
 
     Attributes:
-      encode: (leaf f32[R, n], mask bool[R, n] or None) -> part -> uint8[m]; raises ValueError for values it cannot hold.
+      encode: (leaf f32[r, c], mask bool[r, c] or None) -> part -> uint8[m]; raises ValueError for what it cannot hold.
       parts: Leaf -> part -> (least, most) bytes it can have.
       decode: (part -> pieces of it, Leaf) -> values of the survivors in order, in pieces f32[k]; raises ModelFileError.
-      scaled: the values are then multiplied by the scale of their row (see `scales`).
-      lossless: takes leaves of one axis and scalars too.
+      scaled: the values are then multiplied by the scale of their row (see `scales` and `scaled_axis`).
     """
 
     encode: Callable[[np.ndarray, np.ndarray | None], dict[str, np.ndarray]]
@@ -56,6 +59,11 @@ def survivors(leaf: np.ndarray, mask: np.ndarray | None) -> np.ndarray:
     return leaf.reshape(-1) if mask is None else leaf[mask]
 
 
+def scaled_axis(matrix: np.ndarray) -> np.ndarray:
+    """A view of a matrix whose rows have one scale each: itself, or turned where it has more rows than columns."""
+    return matrix.T if matrix.shape[0] > matrix.shape[1] else matrix
+
+
 def scales(parts: dict[str, Pieces]) -> Iterator[np.ndarray]:
     """The scale of each row, in pieces f32[k]. Raises: ModelFileError if one is negative, infinite or NaN."""
     for high, low in zip(parts["scales_1"], parts["scales_0"], strict=True):
@@ -65,50 +73,51 @@ def scales(parts: dict[str, Pieces]) -> Iterator[np.ndarray]:
         yield piece
 
 
-def _encode_float(dtype: str):
-    width = np.dtype(dtype).itemsize
+def _encode_float(width: int):
+    kind, bits, top = f"<f{width}", f"<u{width}", 8 * width - 1
 
     def encode(leaf: np.ndarray, mask: np.ndarray | None) -> dict[str, np.ndarray]:
         values = survivors(leaf, mask)
         if width == 2:
             with np.errstate(over="ignore"):
-                values = values.astype(dtype)
+                values = values.astype(kind)
             if not np.isfinite(values).all():
                 raise ValueError("float16 holds finite values up to 65504 only; take float32")
-        columns = np.ascontiguousarray(values, dtype).view(np.uint8).reshape(-1, width)
+        rotated = np.ascontiguousarray(values, kind).view(bits)
+        rotated = (rotated << 1) | (rotated >> top)
+        columns = rotated.view(np.uint8).reshape(-1, width)
         return {f"bytes_{place}": columns[:, place] for place in reversed(range(width))}
 
     return encode
 
 
-def _parts_float(dtype: str):
-    width = np.dtype(dtype).itemsize
+def _parts_float(width: int):
     return lambda leaf: {f"bytes_{place}": (leaf.size, leaf.size) for place in reversed(range(width))}
 
 
-def _decode_float(dtype: str):
-    width = np.dtype(dtype).itemsize
+def _decode_float(width: int):
+    kind, bits, top = f"<f{width}", f"<u{width}", 8 * width - 1
 
     def decode(parts: dict[str, Pieces], leaf: Leaf) -> Iterator[np.ndarray]:
-        for planes in zip(*(parts[f"bytes_{place}"] for place in range(width)), strict=True):
-            yield np.stack(planes, axis=1).view(dtype)[:, 0].astype(np.float32, copy=False)
+        for columns in zip(*(parts[f"bytes_{place}"] for place in range(width)), strict=True):
+            rotated = np.stack(columns, axis=1).view(bits)[:, 0]
+            yield ((rotated >> 1) | (rotated << top)).view(kind).astype(np.float32, copy=False)
 
     return decode
 
 
 def _encode_int8(leaf: np.ndarray, mask: np.ndarray | None) -> dict[str, np.ndarray]:
     _check_finite(leaf, "int8")
-    rows = len(leaf)
-    step = max(1, _SEGMENT // max(1, leaf.size // max(1, rows)))
-    bits, values = np.zeros(rows, np.uint32), [np.zeros(0, np.uint8)]
-    for start in range(0, rows, step):
-        segment = leaf[start : start + step]
-        kept = None if mask is None else mask[start : start + step]
-        largest = np.abs(segment).max(axis=1, initial=0) / np.float32(127)
-        bits[start : start + step] = (largest.view(np.uint32) + ~_BFLOAT16) & _BFLOAT16  # rounded up
-        scale = bits[start : start + step].view(np.float32)
-        quotients = segment / np.where(scale > 0, scale, np.float32(1))[:, None]
-        values.append((survivors(np.rint(quotients), kept) + _MIDDLE).astype(np.uint8))
+    lines = scaled_axis(leaf)
+    largest = np.maximum(lines.max(axis=1, initial=0), -lines.min(axis=1, initial=0)) / np.float32(127)
+    bits = (largest.view(np.uint32) + ~_BFLOAT16) & _BFLOAT16  # rounded up
+    scale = bits.view(np.float32)
+    divisor = np.where(scale > 0, scale, np.float32(1))
+    divisor = divisor[:, None] if lines is leaf else divisor[None, :]
+    values = [np.zeros(0, np.uint8)]
+    for rows in _segments(leaf):
+        quotients = np.rint(leaf[rows] / (divisor[rows] if lines is leaf else divisor))
+        values.append((survivors(quotients, None if mask is None else mask[rows]) + _MIDDLE).astype(np.uint8))
     return {
         "values": np.concatenate(values),
         "scales_1": (bits >> 24).astype(np.uint8),
@@ -158,15 +167,20 @@ def _decode_codebook(parts: dict[str, Pieces], leaf: Leaf) -> Iterator[np.ndarra
 
 
 def _check_finite(leaf: np.ndarray, name: str):
-    rows = max(1, _SEGMENT // max(1, leaf.size // max(1, len(leaf))))
-    if not all(np.isfinite(leaf[start : start + rows]).all() for start in range(0, len(leaf), rows)):
+    if not all(np.isfinite(leaf[rows]).all() for rows in _segments(leaf)):
         raise ValueError(f"{name} holds finite values only; take float32")
+
+
+def _segments(leaf: np.ndarray) -> Iterator[slice]:
+    """Slices of whole rows, of about a million weights each."""
+    step = max(1, _SEGMENT // max(1, leaf.shape[1]))
+    return (slice(start, start + step) for start in range(0, len(leaf), step))
 
 
 LOSSLESS = "float32"
 CODECS: dict[str, Codec] = {
-    LOSSLESS: Codec(_encode_float("<f4"), _parts_float("<f4"), _decode_float("<f4")),
-    "float16": Codec(_encode_float("<f2"), _parts_float("<f2"), _decode_float("<f2")),
+    LOSSLESS: Codec(_encode_float(4), _parts_float(4), _decode_float(4)),
+    "float16": Codec(_encode_float(2), _parts_float(2), _decode_float(2)),
     "int8": Codec(_encode_int8, _parts_int8, _decode_int8, scaled=True),
     "codebook16": Codec(_encode_codebook(16), _parts_codebook(16), _decode_codebook),
     "codebook256": Codec(_encode_codebook(256), _parts_codebook(256), _decode_codebook),

@@ -86,14 +86,15 @@ def read_container(path: Path, limit_bytes: int) -> Container:
         raise ModelFileError(f"{path}: {error}") from None
 
 
-def parsed_json(text: str, what: str) -> dict[str, Any]:
-    """A JSON object of integers, strings, booleans, null, lists and objects.
+def parsed_json(text: str, what: str, fractions: bool = False) -> dict[str, Any]:
+    """A JSON object of integers, strings, booleans, null, lists and objects; of `fractions` too where they are due.
 
-    Raises: ModelFileError for anything else: other JSON, fractions, NaN, a key that comes twice, a nesting too deep.
+    Raises: ModelFileError for anything else: other JSON, NaN, a key that comes twice, a nesting too deep.
     """
+    parse_float = float if fractions else _no_fraction
     try:
         value = json.loads(
-            text, object_pairs_hook=_without_duplicates, parse_float=_no_fraction, parse_constant=_no_fraction
+            text, object_pairs_hook=_without_duplicates, parse_float=parse_float, parse_constant=_no_fraction
         )
     except ModelFileError as error:
         raise ModelFileError(f"{what}: {error}") from None
@@ -183,4 +184,4 @@ def _without_duplicates(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _no_fraction(text: str):
-    raise ModelFileError(f"{text[:40]} where only integers are expected")
+    raise ModelFileError(f"it holds the number {text[:40]}, which has no place there")

@@ -43,7 +43,7 @@ def contents(path: Path, limit_bytes: int = 1 << 32) -> list[LeafRow]:
     rows = []
     for name, entry in description.leaves.items():
         where = {part: sum(lengths[1:]) for part, lengths in entry.parts.items()}
-        least = entry.size * _entropy(np.array([entry.kept, entry.size - entry.kept]))
+        least = entry.size * frames.entropy(np.array([entry.kept, entry.size - entry.kept]))
         for part, (length, *stored) in entry.parts.items():
             if part == POSITIONS:
                 continue
@@ -53,7 +53,7 @@ def contents(path: Path, limit_bytes: int = 1 << 32) -> list[LeafRow]:
                     counts += np.bincount(piece, minlength=256)
             except ModelFileError as error:
                 raise ModelFileError(f"{path}: {error}") from None
-            least += length * _entropy(counts)
+            least += length * frames.entropy(counts)
         at = where.pop(POSITIONS, 0)
         rows.append(
             LeafRow(
@@ -62,9 +62,3 @@ def contents(path: Path, limit_bytes: int = 1 << 32) -> list[LeafRow]:
             )
         )  # fmt: skip
     return rows
-
-
-def _entropy(counts: np.ndarray) -> float:
-    """Bits a symbol; 0 without symbols."""
-    shares = counts[counts > 0] / max(1, counts.sum())
-    return float(-(shares * np.log2(shares)).sum())

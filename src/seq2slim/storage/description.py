@@ -7,7 +7,7 @@ leaves      JSON, path -> {"shape", "mask", "kept", "codec", "positions", "parts
             kept       number of survivors: of values that are stored
             codec      that of this leaf: "float32" for one of fewer than two axes
             positions  "bitmask" or "gaps"; null where all are kept, or none
-            parts      part -> [bytes of content, bytes of frame 1, bytes of frame 2, ...]; its tensor is "path:part"
+            parts      part -> [bytes of content, bytes of frame 1, of frame 2, ...]; its tensor is "path:part"
 blobs       JSON, name -> [bytes of content, bytes of frame 1, ...]; its tensor is "name:blob"
 """
 
@@ -51,7 +51,7 @@ class LeafEntry:
 
     @property
     def loaded(self) -> int:
-        """Bytes of its float32 array and its mask in memory; an empty axis counts as 1, for what goes along the others."""
+        """Bytes of its float32 array and its mask in memory; an empty axis counts as 1, as others may have scales."""
         size = math.prod(max(length, 1) for length in self.shape)
         return 4 * size + {NONE: 0, SCALAR: 1, ARRAY: size}[self.mask]
 
@@ -61,7 +61,7 @@ class LeafEntry:
 
     def facts(self) -> Leaf:
         """What the codec is told of it."""
-        return Leaf(self.kept, self.shape[0] if self.shape else 1)
+        return Leaf(self.kept, min(matrix_shape(self.shape)))
 
 
 @dataclass(frozen=True)
@@ -106,6 +106,11 @@ def open_described(path: Path, limit_bytes: int) -> tuple[Description, Container
         return _described(container, limit_bytes), container
     except ModelFileError as error:
         raise ModelFileError(f"{path}: {error}") from None
+
+
+def matrix_shape(shape: tuple[int, ...]) -> tuple[int, int]:
+    """A leaf as a matrix: the first axis, and all others."""
+    return shape[0] if shape else 1, math.prod(shape[1:])
 
 
 def valid_path(path: str) -> bool:

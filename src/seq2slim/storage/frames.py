@@ -18,10 +18,17 @@ _MAGIC = zstandard.FRAME_HEADER
 
 # Numbers have no phrases that return: what shrinks is their Huffman code. The longest minimal match and a small hash
 # table keep the chance matches away that cost more than they save (2-10% of a stream at the library's default level).
-NUMBERS = zstandard.ZstdCompressionParameters(
+_NUMBERS = zstandard.ZstdCompressionParameters(
     compression_level=1, strategy=zstandard.STRATEGY_DFAST, min_match=7, hash_log=10, chain_log=10, window_log=18
 )
-TEXT = zstandard.ZstdCompressionParameters.from_level(19, window_log=18)
+# Where few symbols are frequent there are chance matches all the same, and only a parser that knows the price of a
+# literal leaves them be (20% of such a stream, at 10 MB/s).
+_FEW_SYMBOLS = zstandard.ZstdCompressionParameters(
+    compression_level=19, strategy=zstandard.STRATEGY_BTULTRA, min_match=7, hash_log=10, chain_log=10, search_log=1,
+    target_length=16, window_log=18,
+)  # fmt: skip
+_FEW_BITS = 3.0
+_TEXT = zstandard.ZstdCompressionParameters.from_level(19, window_log=18)
 
 
 class Stream(NamedTuple):
@@ -36,13 +43,23 @@ class Stream(NamedTuple):
         return sum(map(len, self.frames))
 
 
-def compress(content: np.ndarray | bytes, parameters=NUMBERS) -> Stream:
-    """The stream of `content` (uint8[n], any strides); the same content always gives the same frames."""
-    content = np.frombuffer(content, np.uint8) if isinstance(content, bytes) else content
-    compressor = zstandard.ZstdCompressor(compression_params=parameters)
-    starts = range(0, len(content), FRAME)
-    frames = [compressor.compress(np.ascontiguousarray(content[start : start + FRAME])) for start in starts]
-    return Stream(len(content), frames)
+def compress(content: np.ndarray) -> Stream:
+    """The stream of numbers, uint8[n] of any strides; the same content always gives the same frames."""
+    counts = np.zeros(256, np.int64)
+    for piece in _cut(content):
+        counts += np.bincount(piece, minlength=256)
+    return _compressed(content, _FEW_SYMBOLS if entropy(counts) < _FEW_BITS else _NUMBERS)
+
+
+def compress_text(content: bytes) -> Stream:
+    """The same for bytes in which phrases return."""
+    return _compressed(np.frombuffer(content, np.uint8), _TEXT)
+
+
+def entropy(counts: np.ndarray) -> float:
+    """Order-0 entropy in bits a symbol, -sum p log2 p; 0 without symbols. Args: counts: int[n], how often each is."""
+    shares = counts[counts > 0] / max(1, counts.sum())
+    return float(-(shares * np.log2(shares)).sum())
 
 
 def decompress(stored: memoryview, length: int, frames: list[int], what: str) -> Iterator[np.ndarray]:
@@ -79,3 +96,12 @@ def check_frames(stored: int, length: int, frames: list[int], what: str):
         raise ModelFileError(
             f"{what}: {length:,} bytes do not fit {len(frames)} frames with {sum(frames):,} of {stored:,} bytes"
         )
+
+
+def _compressed(content: np.ndarray, parameters) -> Stream:
+    compressor = zstandard.ZstdCompressor(compression_params=parameters)
+    return Stream(len(content), [compressor.compress(piece) for piece in _cut(content)])
+
+
+def _cut(content: np.ndarray) -> Iterator[np.ndarray]:
+    return (np.ascontiguousarray(content[start : start + FRAME]) for start in range(0, len(content), FRAME))

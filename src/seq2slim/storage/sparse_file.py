@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from seq2slim.storage import frames, positions
-from seq2slim.storage.codecs import CODECS, LOSSLESS, scales, survivors
+from seq2slim.storage.codecs import CODECS, LOSSLESS, scaled_axis, scales, survivors
 from seq2slim.storage.container import ModelFileError, write_container
 from seq2slim.storage.description import (
     ARRAY,
@@ -21,6 +21,7 @@ from seq2slim.storage.description import (
     SCALAR,
     Description,
     LeafEntry,
+    matrix_shape,
     open_described,
     valid_path,
 )
@@ -66,7 +67,7 @@ def write(path: Path, params, masks=None, codec: str = LOSSLESS, metadata: dict[
                 raise ValueError(f"leaf {name!r}: {error}") from None
             entries[name] = LeafEntry(**fields, parts={part: _append(payload, s) for part, s in streams.items()})
         for name, blob in blobs.items():
-            blob_lengths[name] = _append(payload, frames.compress(blob, frames.TEXT))
+            blob_lengths[name] = _append(payload, frames.compress_text(blob))
         description = Description(codec, entries, blob_lengths)
         lengths = {tensor: sum(stored) for tensor, (_, *stored) in description.tensors().items()}
         payload.seek(0)
@@ -115,7 +116,7 @@ def _encoded(leaf, mask, codec: str) -> tuple[dict[str, Any], dict[str, frames.S
         kept = int(np.count_nonzero(mask))
         if 0 < kept < leaf.size:
             form, streams[POSITIONS] = positions.encode(mask.reshape(-1))
-    matrix = leaf.reshape(_rows(leaf.shape))
+    matrix = leaf.reshape(matrix_shape(leaf.shape))
     over = mask.reshape(matrix.shape) if kept < leaf.size else None
     if over is not None and np.count_nonzero(leaf.view(np.uint32)) != np.count_nonzero(
         survivors(matrix, over).view(np.uint32)
@@ -190,17 +191,11 @@ def _decoded(name: str, entry: LeafEntry, tensors: dict[str, memoryview]) -> tup
     else:
         leaf = values
     if entry.coder().scaled:
-        matrix, start = leaf.reshape(_rows(entry.shape)), 0
+        along, start = scaled_axis(leaf.reshape(matrix_shape(entry.shape))), 0
         for piece in scales(parts):
-            matrix[start : start + len(piece)] *= piece[:, None]
+            along[start : start + len(piece)] *= piece[:, None]
             start += len(piece)
     return leaf.reshape(entry.shape), np.array(True) if mask is None else mask.reshape(entry.shape)
-
-
-def _rows(shape: tuple[int, ...]) -> tuple[int, int]:
-    """[R, n]: the first axis, and all others; n is written out, as numpy cannot infer it where R is 0."""
-    rows = shape[0] if shape else 1
-    return rows, int(np.prod(shape[1:], dtype=np.int64))
 
 
 def _flat(tree, prefix: str = "") -> Iterator[tuple[str, Any]]:
