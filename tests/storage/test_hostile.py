@@ -3,7 +3,7 @@
 import contextlib
 import copy
 import hashlib
-import json
+import math
 import os
 import tracemalloc
 
@@ -54,10 +54,14 @@ def refused(path, content, limit=LIMIT):
     return message.removeprefix(str(path))
 
 
-def test_every_flipped_byte_is_found(tmp_path, lossless):
+def test_every_flipped_byte_is_found(tmp_path):
     path = tmp_path / "flipped.slim"
-    for position in range(len(lossless)):
-        damaged = bytearray(lossless)
+    kernel = np.array([[0.0, 1.5, 0.0], [0.25, 0.0, -3.0]], np.float32)
+    storage.write(path, {"kernel": kernel}, {"kernel": kernel != 0}, "codebook16", {"words": b"one two"})
+    content = path.read_bytes()
+    storage.read(path, LIMIT)
+    for position in range(len(content)):
+        damaged = bytearray(content)
         damaged[position] ^= 1 << position % 8
         path.write_bytes(damaged)
         with pytest.raises(ModelFileError):
@@ -68,14 +72,14 @@ def test_every_truncation_and_extension_is_found(tmp_path, lossless):
     path = tmp_path / "cut.slim"
     for length in range(0, len(lossless), 7):
         path.write_bytes(lossless[:length])
-        with pytest.raises(ModelFileError, match="cut short|only|not JSON|claims"):
+        with pytest.raises(ModelFileError, match=r"cut short|only|claims"):
             storage.read(path, LIMIT)
     path.write_bytes(lossless + b"\0")
     with pytest.raises(ModelFileError, match="something after its end"):
         storage.read(path, LIMIT)
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(st.data())
 def test_a_changed_and_sealed_file_is_refused_or_harmless(tmp_path_factory, small, data):
     """Bytes replaced anywhere, lengths kept or not, the seal made right: an error of ours, or a model within limits."""
@@ -93,11 +97,11 @@ def test_a_changed_and_sealed_file_is_refused_or_harmless(tmp_path_factory, smal
 
 values = st.one_of(
     st.integers(-2, 300), st.integers(2**31, 2**70), st.none(), st.booleans(), st.text(max_size=3), st.just([]),
-    st.just({}), st.lists(st.integers(-1, 50), max_size=4), st.sampled_from(["gaps", "bitmask", "scalar", "none", "int8"]),
+    st.just({}), st.lists(st.integers(-1, 50), max_size=4), st.sampled_from(["gaps", "bitmask", "scalar", "int8"]),
 )  # fmt: skip
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(st.data())
 def test_a_changed_description_is_refused_or_harmless(tmp_path_factory, small, data):
     """Any value of the header replaced, keys dropped and added, the seal made right."""
@@ -131,7 +135,7 @@ def test_a_changed_description_is_refused_or_harmless(tmp_path_factory, small, d
         storage.read(path, LIMIT)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(st.binary(max_size=300))
 def test_noise_is_no_model(tmp_path_factory, content):
     path = tmp_path_factory.getbasetemp() / "noise.slim"
@@ -141,7 +145,7 @@ def test_noise_is_no_model(tmp_path_factory, content):
             storage.read(path, LIMIT)
 
 
-def one_leaf(frame: bytes, raw: int, shape, part="bytes_0", **changes):
+def one_leaf(frame: bytes, raw: int, shape, part="bytes_0", changes=None):
     """A sealed file with one dense lossless leaf whose part is `frame`; the other parts are honest zeros."""
     size = int(np.prod(shape))
     stored, payload = {}, b""
@@ -153,7 +157,12 @@ def one_leaf(frame: bytes, raw: int, shape, part="bytes_0", **changes):
             stored[name], pieces = [stream.length, *map(len, stream.frames)], stream.frames
         payload += b"".join(pieces)
     leaf = {"shape": list(shape), "mask": "none", "kept": size, "codec": "float32", "positions": None, "parts": stored}
-    texts = {"format": "seq2slim sparse model 1", "codec": "float32", "leaves": {"w": leaf | changes}, "blobs": {}}
+    texts = {
+        "format": "seq2slim sparse model 1",
+        "codec": "float32",
+        "leaves": {"w": leaf | (changes or {})},
+        "blobs": {},
+    }
     header, end = {"__metadata__": texts}, 0
     for name, (_, *lengths) in [*((f"w:{n}", s) for n, s in stored.items()), ("sha256", (0, 32))]:
         begin, end = end, end + sum(lengths)
@@ -205,7 +214,8 @@ def test_what_is_declared_is_held_against_the_limit(target):
 
 @pytest.mark.parametrize("shape", [(1 << 40,), (1 << 20, 1 << 20), (2**62, 2**62), (10**30, 0)])
 def test_huge_shapes_are_refused_whatever_the_file_has(target, shape):
-    refused(target, one_leaf(compressed(100), 100, (10, 10), shape=list(shape), kept=int(np.prod(shape, dtype=object))))
+    claims = {"shape": list(shape), "kept": math.prod(shape)}
+    refused(target, one_leaf(compressed(100), 100, (10, 10), changes=claims))
 
 
 def test_a_wrong_last_byte_of_a_large_file_costs_no_arrays(target):
@@ -271,8 +281,8 @@ def test_json_inside_the_header_is_bounded_too(target, lossless):
         (lambda h: _leaf(h).update(positions=None), "positions None"),
         (lambda h: _leaf(h).update(shape=[4, -6]), "shape"),
         (lambda h: _leaf(h).update(shape=[1] * 9 + [24]), "at most 8"),
-        (lambda h: _leaf(h)["parts"].update(bytes_3=[8]), "do not fit 0 frames"),
-        (lambda h: _leaf(h)["parts"].update(bytes_3=[9, 17]), "bytes_3 of 9 bytes"),
+        (lambda h: _leaf(h)["parts"].update(bytes_3=[9]), "do not fit 0 frames"),
+        (lambda h: _leaf(h)["parts"].update(bytes_3=[10, 18]), "bytes_3 of 10 bytes, not of 9 to 9"),
         (lambda h: _leaf(h)["parts"].update(bytes_3=[]), "lists of counts"),
         (lambda h: _leaf(h)["parts"].pop("positions"), "lists of counts"),
         (lambda h: _leaves_of(h).update({"encoder/kernel/x": _leaf(h)}), "lies inside another leaf"),
@@ -335,7 +345,6 @@ def test_a_file_larger_than_the_limit_is_not_read(target):
 
 def test_the_contents_are_read_with_the_same_care(target, lossless):
     header, payload = parts(lossless)
-    json.dumps(header)
     for content in (lossless[:-1], sealed({**header, "x": {}}, payload), one_leaf(compressed(MB), 100, (10, 10))):
         target.write_bytes(content)
         with pytest.raises(ModelFileError):

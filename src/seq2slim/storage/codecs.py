@@ -68,7 +68,7 @@ def scales(parts: dict[str, Pieces]) -> Iterator[np.ndarray]:
     """The scale of each row, in pieces f32[k]. Raises: ModelFileError if one is negative, infinite or NaN."""
     for high, low in zip(parts["scales_1"], parts["scales_0"], strict=True):
         piece = ((high.astype(np.uint32) << 24) | (low.astype(np.uint32) << 16)).view(np.float32)
-        if not (np.isfinite(piece).all() and (piece >= 0).all()):
+        if np.signbit(piece).any() or not np.isfinite(piece).all():
             raise ModelFileError("a scale is negative or not finite")
         yield piece
 
@@ -109,7 +109,7 @@ def _decode_float(width: int):
 def _encode_int8(leaf: np.ndarray, mask: np.ndarray | None) -> dict[str, np.ndarray]:
     _check_finite(leaf, "int8")
     lines = scaled_axis(leaf)
-    largest = np.maximum(lines.max(axis=1, initial=0), -lines.min(axis=1, initial=0)) / np.float32(127)
+    largest = np.maximum(lines.max(axis=1, initial=0), np.abs(lines.min(axis=1, initial=0))) / np.float32(127)
     bits = (largest.view(np.uint32) + ~_BFLOAT16) & _BFLOAT16  # rounded up
     scale = bits.view(np.float32)
     divisor = np.where(scale > 0, scale, np.float32(1))
