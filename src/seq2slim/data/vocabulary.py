@@ -130,7 +130,12 @@ class Vocabulary(ABC):
     @staticmethod
     def load(path: Path) -> Vocabulary:
         """The vocabulary that `save` wrote. Raises ValueError if the file is another one, cut short or damaged."""
-        head, _, payload = Path(path).read_bytes().partition(b"\n")
+        return Vocabulary.from_bytes(Path(path).read_bytes(), str(path))
+
+    @staticmethod
+    def from_bytes(content: bytes, path: str) -> Vocabulary:
+        """The same from the content of such a file; `path` names it in errors."""
+        head, _, payload = content.partition(b"\n")
         try:
             header = json.loads(head)
             known = header["format"] == _FORMAT

@@ -1,0 +1,128 @@
+"""A trained model as one sparse file, with all that translating takes: configuration, parameters, masks, vocabularies.
+
+Its metadata are the files of the model's folder (`pipeline.model_files`), byte for byte; parameters and masks are the
+leaves of `storage`.
+"""
+
+import dataclasses
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from seq2slim import pruning, storage
+from seq2slim.data.vocabulary import Vocabulary
+from seq2slim.models import Seq2SeqConfig, init_params, weight_classes
+from seq2slim.pipeline.model_files import CONFIG, Model, load_model
+from seq2slim.pipeline.stages.text import SOURCE_VOCABULARY, TARGET_VOCABULARY
+from seq2slim.storage import LIMIT_BYTES, ModelFileError
+from seq2slim.storage.container import parsed_json
+
+FILES = (CONFIG, SOURCE_VOCABULARY, TARGET_VOCABULARY)
+
+
+class Translator(NamedTuple):
+    """A model and the vocabularies of both sides."""
+
+    model: Model
+    source: Vocabulary
+    target: Vocabulary
+
+
+def export(home: Path, path: Path, codec: str = "float32", report: Callable[[str], None] = print) -> int:
+    """Writes the model of a finished stage as one file.
+
+    Args:
+      home: of the stage that made it. path: of the file. codec: a key of `storage.CODECS`.
+      report: told in one line what is damaged.
+    Returns: bytes of the file.
+    Raises: ValueError if there is no model, it is damaged, or its values are too large for the codec.
+    """
+    model = load_model(home, report)
+    missing = [name for name in FILES if not (home / name).is_file()]
+    if missing:
+        raise ValueError(f"{home} holds no whole model: {missing[0]} is missing")
+    files = {name: (home / name).read_bytes() for name in FILES}
+    return storage.write(path, model.params, model.masks, codec, files)
+
+
+def load_model_file(path: Path, limit_bytes: int = LIMIT_BYTES) -> Translator:
+    """What `export` wrote; as `model_files.load_model` returns it where the codec was lossless.
+
+    Args: limit_bytes: as in `storage.read`.
+    Raises: ModelFileError if the file is damaged, hostile or too large, or no model of this project; OSError if it
+      cannot be read.
+    """
+    params, masks, files = storage.read(path, limit_bytes)
+    try:
+        if set(files) != set(FILES):
+            raise ModelFileError(f"it holds {', '.join(sorted(files)) or 'no files'} instead of {', '.join(FILES)}")
+        config, reverse_source = _config(files[CONFIG], len(jax.tree.leaves(params)))
+        _check_leaves(config, params, masks)
+        sides = [
+            _vocabulary(files[name], name, size)
+            for name, size in (
+                (SOURCE_VOCABULARY, config.source_vocabulary),
+                (TARGET_VOCABULARY, config.target_vocabulary),
+            )
+        ]
+    except ModelFileError as error:
+        raise ModelFileError(f"{path}: {error}") from None
+    return Translator(Model(config, _on_device(params), _on_device(masks), reverse_source), *sides)
+
+
+def _config(content: bytes, leaves: int) -> tuple[Seq2SeqConfig, bool]:
+    """(config, reverse_source), of the right types, and of no more layers than there are leaves."""
+    facts = parsed_json(content.decode("utf-8", "replace"), CONFIG, fractions=True)
+    fields = {field.name: field.type for field in dataclasses.fields(Seq2SeqConfig)}
+    config = facts.get("config")
+    if set(facts) != {"config", "reverse_source"} or not isinstance(config, dict) or not set(config) <= set(fields):
+        raise ModelFileError(f"{CONFIG} has other fields than a model's")
+    for name, value in config.items():
+        allowed = {int: (int,), float: (int, float), bool: (bool,)}.get(fields[name], (str, type(None)))
+        if type(value) not in allowed:
+            raise ModelFileError(f"{name} in {CONFIG} is {value!r:.40}, of the wrong type")
+    try:
+        found = Seq2SeqConfig(**config)
+    except (TypeError, ValueError) as error:
+        raise ModelFileError(f"{CONFIG}: {error}") from None
+    if found.layers > leaves or type(facts["reverse_source"]) is not bool:
+        raise ModelFileError(f"{CONFIG} claims {found.layers} layers, or reverse_source is neither true nor false")
+    return found, facts["reverse_source"]
+
+
+def _check_leaves(config: Seq2SeqConfig, params: Any, masks: Any):
+    """Raises: ModelFileError if parameters or masks are not those of the configuration."""
+    try:
+        shapes = jax.eval_shape(lambda key: init_params(config, key), jax.random.key(0))
+    except (TypeError, ValueError, OverflowError) as error:
+        raise ModelFileError(f"{CONFIG} describes no model that can be built ({type(error).__name__})") from None
+    if _shapes(shapes) != _shapes(params):
+        raise ModelFileError(f"its parameters are not those of its {CONFIG}")
+    if masks is None:
+        return
+    prunable = pruning.classes_by_rules(shapes, weight_classes(config))
+    if _shapes(jax.eval_shape(lambda: pruning.all_true(shapes, prunable))) != _shapes(masks):
+        raise ModelFileError(f"its masks are not those of its {CONFIG}")
+
+
+def _shapes(tree) -> dict[str, tuple[int, ...]]:
+    return {jax.tree_util.keystr(path): tuple(leaf.shape) for path, leaf in jax.tree_util.tree_leaves_with_path(tree)}
+
+
+def _vocabulary(content: bytes, name: str, size: int) -> Vocabulary:
+    try:
+        vocabulary = Vocabulary.from_bytes(content, name)
+    except (ValueError, RuntimeError, KeyError, TypeError) as error:  # RuntimeError: SentencePiece, of its own model
+        raise ModelFileError(f"{name}: {error}") from None
+    if len(vocabulary) != size:
+        raise ModelFileError(f"{name} has {len(vocabulary):,} words; the model has {size:,}")
+    return vocabulary
+
+
+def _on_device(tree):
+    """Jax arrays; copied, as a buffer shared with numpy could not be donated."""
+    return jax.tree.map(lambda leaf: jnp.array(np.asarray(leaf)), tree)

@@ -1,0 +1,14 @@
+"""Sparse model files: one file a model, small, safe to load from anyone, and the same bytes for the same model.
+
+    storage.write("model.slim", params, masks, codec="int8", metadata={"model.json": b"..."})
+    params, masks, metadata = storage.read("model.slim", limit_bytes=1 << 30)
+
+The format is written down in docs/architecture.md.
+"""
+
+from seq2slim.storage.codecs import CODECS
+from seq2slim.storage.container import ModelFileError
+from seq2slim.storage.contents import LeafRow, contents
+from seq2slim.storage.sparse_file import LIMIT_BYTES, SparseModel, read, write
+
+__all__ = ["CODECS", "LIMIT_BYTES", "LeafRow", "ModelFileError", "SparseModel", "contents", "read", "write"]

@@ -1,0 +1,64 @@
+"""What is inside a model file, leaf by leaf: how many survive, what they cost on disk, and what they had to cost."""
+
+import math
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from seq2slim.storage import frames
+from seq2slim.storage.container import ModelFileError
+from seq2slim.storage.description import POSITIONS, open_described
+
+
+class LeafRow(NamedTuple):
+    """One leaf of a file.
+
+    Attributes:
+      path, shape: of the leaf.
+      kept, weights: number of survivors, and of all weights.
+      codec: of its values. positions: "bitmask", "gaps" or "-".
+      position_bytes, value_bytes: on disk.
+      entropy_bytes: the order-0 limit: weights * H(kept / weights) for the positions, and for each other part its
+        length times the entropy of its bytes.
+    """
+
+    path: str
+    shape: tuple[int, ...]
+    kept: int
+    weights: int
+    codec: str
+    positions: str
+    position_bytes: int
+    value_bytes: int
+    entropy_bytes: float
+
+
+def contents(path: Path, limit_bytes: int = 1 << 32) -> list[LeafRow]:
+    """The leaves of a model file, in their order; its metadata and header are what the file has besides.
+
+    Raises: ModelFileError as `read` does; OSError if it cannot be opened or read.
+    """
+    description, container = open_described(path, limit_bytes)
+    rows = []
+    for name, entry in description.leaves.items():
+        where = {part: sum(lengths[1:]) for part, lengths in entry.parts.items()}
+        least = entry.size * frames.entropy(np.array([entry.kept, entry.size - entry.kept]))
+        for part, (length, *stored) in entry.parts.items():
+            if part == POSITIONS:
+                continue
+            counts = np.zeros(256, np.int64)
+            try:
+                for piece in frames.decompress(container.tensors[f"{name}:{part}"], length, stored, f"{name}:{part}"):
+                    counts += np.bincount(piece, minlength=256)
+            except ModelFileError as error:
+                raise ModelFileError(f"{path}: {error}") from None
+            least += length * frames.entropy(counts)
+        at = where.pop(POSITIONS, 0)
+        rows.append(
+            LeafRow(
+                name, entry.shape, entry.kept, entry.size, entry.codec, entry.positions or "-", at,
+                sum(where.values()), math.ceil(least / 8),
+            )
+        )  # fmt: skip
+    return rows
