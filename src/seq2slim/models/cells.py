@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import jax.numpy as jnp
 
-from seq2slim.models.gru import gru_layer, gru_step
+from seq2slim.models.gru import gru_gates, gru_layer
 from seq2slim.models.lstm import lstm_layer, lstm_step
 
 
@@ -57,7 +57,8 @@ def _gru_matrices(kernel, inputs):
 def _gru_step(product, x_t, state, offset):
     (h_tm1,) = state
     a_x = product("input", x_t)
-    h_t = gru_step(a_x if offset is None else a_x + offset, product("recurrent", h_tm1.astype(x_t.dtype)), h_tm1)
+    a_h = product("recurrent", h_tm1.astype(x_t.dtype))
+    _, h_t = gru_gates(a_x if offset is None else a_x + offset, a_h, h_tm1)
     return h_t.astype(x_t.dtype), (h_t,)
 
 

@@ -8,22 +8,22 @@ import jax
 import jax.numpy as jnp
 
 
-def gru_gates(a_x, a_h):
-    """Gate activations of one step, r, z = sigmoid(a_x + a_h) and n = tanh(a_x + r a_h), of their own columns each.
+def gru_gates(a_x, a_h, h_tm1):
+    """Gate activations and new state of one step.
 
-    Args: a_x, a_h: f32[B, 3H], input and recurrent halves of the pre-activations, columns r | z | n.
-    Returns: (r, z, n), each f32[B, H].
+    r, z = sigmoid(a_x + a_h);  n = tanh(a_x + r a_h), of their own columns each;  h_t = (1 - z) n + z h_tm1.
+
+    Args:
+      a_x, a_h: f32[B, 3H], input and recurrent halves of the pre-activations, columns r | z | n.
+      h_tm1: f32[B, H]; gates and state are in its dtype.
+    Returns: ((r, z, n) each f32[B, H], h_t f32[B, H]).
     """
-    units = a_x.shape[-1] // 3
+    units = h_tm1.shape[-1]
+    a_x, a_h = a_x.astype(h_tm1.dtype), a_h.astype(h_tm1.dtype)
     gates = jax.nn.sigmoid(a_x[..., : 2 * units] + a_h[..., : 2 * units])
     r, z = gates[..., :units], gates[..., units:]
-    return r, z, jnp.tanh(a_x[..., 2 * units :] + r * a_h[..., 2 * units :])
-
-
-def gru_step(a_x, a_h, h_tm1):
-    """h_t of one step: h_t = (1 - z) n + z h_tm1. Shapes as in `gru_gates`; h_tm1, h_t: f32[B, H]."""
-    _, z, n = gru_gates(a_x, a_h)
-    return n + z * (h_tm1 - n)
+    n = jnp.tanh(a_x[..., 2 * units :] + r * a_h[..., 2 * units :])
+    return (r, z, n), n + z * (h_tm1 - n)
 
 
 def _forward(w_h, a_x, h_0, keep):
@@ -32,11 +32,11 @@ def _forward(w_h, a_x, h_0, keep):
     def step(h_tm1, inputs):
         a_xt, keep_t = inputs
         a_h = h_tm1.astype(w_h.dtype) @ w_h
-        r, z, n = gru_gates(a_xt, a_h)
-        h_t = n + z * (h_tm1 - n)
+        (r, z, n), h_t = gru_gates(a_xt, a_h, h_tm1)
         if keep_t is not None:
             h_t = jnp.where(keep_t, h_t, h_tm1)
-        return h_t, (h_t.astype(w_h.dtype), jnp.concatenate([r, z, n, a_h[:, 2 * units :]], -1))
+        gates = jnp.concatenate([r, z, n, a_h[:, 2 * units :]], -1)
+        return h_t, (h_t.astype(w_h.dtype), gates.astype(w_h.dtype))
 
     return jax.lax.scan(step, h_0, (a_x, keep))
 

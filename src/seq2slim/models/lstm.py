@@ -16,10 +16,11 @@ def lstm_gates(z_t, c_tm1):
 
     Args:
       z_t: f32[B, 4H], pre-activations in the order i | f | o | h^.
-      c_tm1: f32[B, H].
+      c_tm1: f32[B, H]; gates and cell are in its dtype.
     Returns: ((i, f, o, h^) each f32[B, H], c_t f32[B, H]).
     """
     units = c_tm1.shape[-1]
+    z_t = z_t.astype(c_tm1.dtype)  # in bfloat16 a forget gate could not be told from 1 once it is above 1 - 2^-9
     gates = jax.nn.sigmoid(z_t[..., : 3 * units])
     i, f, o = (gates[..., k * units : (k + 1) * units] for k in range(3))
     g = jnp.tanh(z_t[..., 3 * units :])
@@ -40,7 +41,7 @@ def _forward(w_h, z_x, h_0, c_0, keep):
         h_t = (o * jnp.tanh(c_t)).astype(h_tm1.dtype)
         if keep_t is not None:
             h_t, c_t = jnp.where(keep_t, h_t, h_tm1), jnp.where(keep_t, c_t, c_tm1)
-        return (h_t, c_t), (h_t, c_t, jnp.concatenate([i, f, o, g], -1))
+        return (h_t, c_t), (h_t, c_t, jnp.concatenate([i, f, o, g], -1).astype(h_t.dtype))
 
     return jax.lax.scan(step, (h_0, c_0), (z_x, keep))
 
