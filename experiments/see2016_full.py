@@ -31,6 +31,7 @@ from experiments import prune80
 from seq2slim import pruning
 from seq2slim.data import batching
 from seq2slim.data.corpora import CorpusConfig
+from seq2slim.data.shapes import fit_shapes
 from seq2slim.models import Seq2Seq, init_params, weight_classes
 from seq2slim.pipeline import results
 from seq2slim.pipeline.recipes import RECIPES, Recipe
@@ -93,7 +94,7 @@ def rehearse(config: Config, stages, runner):
     say, recipe = runner.console.say, config.settings
     models, evaluated, compared = stages
     runner.plan([*models.values(), *evaluated.values(), *compared.values()])
-    say("the dry run makes the first of them, the text")
+    say("The dry run makes the text alone.")
     text = models["baseline"].text
     (home,) = runner.run(text)
     found = tuple(map(len, texts.vocabularies(home)))
@@ -110,10 +111,10 @@ def rehearse(config: Config, stages, runner):
     split = texts.tokenised(home)["train"]
     batches = batching.BatchConfig(recipe.training.batch_size, recipe.reverse_source, recipe.training.shapes)
     plan = batching.plan_epoch(split.lengths, batches, config.seed, epoch=0)
-    widest = (recipe.max_length, recipe.max_length + 1)
+    widest = widest_shape(recipe)
     show_shapes(plan, split, batches, runner.console)
 
-    made = make_step(model, recipe, len(plan), config.seed)
+    made = make_step(model, recipe, widest, len(plan), config.seed)
     memory = made.compiled.memory_analysis()
     show_memory(made.state, memory, runner.console)
     say(f"\n{config.steps} steps of {batches.batch_size} sentences, all padded to {widest[0]} x {widest[1]}:")
@@ -145,8 +146,14 @@ class Step(NamedTuple):
     start: object
 
 
-def make_step(model: Seq2Seq, recipe: Recipe, steps_per_epoch: int, seed: int) -> Step:
-    """The training step of the recipe, compiled for its widest batch before any array exists."""
+def widest_shape(recipe: Recipe) -> tuple[int, int]:
+    """(S, T) that training pads a pair of the longest sentences to; T has room for EOS."""
+    source, target = fit_shapes(np.array([[recipe.max_length, recipe.max_length + 1]]), most=1)[-1]
+    return int(source), int(target)
+
+
+def make_step(model: Seq2Seq, recipe: Recipe, shape: tuple[int, int], steps_per_epoch: int, seed: int) -> Step:
+    """The training step of the recipe, compiled for batches of `shape` before any array exists."""
     training = recipe.training
     total = total_steps(training, steps_per_epoch)
     rate = learning_rate(training.schedule, training.optimizer.learning_rate, steps_per_epoch, total)
@@ -157,10 +164,9 @@ def make_step(model: Seq2Seq, recipe: Recipe, steps_per_epoch: int, seed: int) -
         params = init_params(model.config, jax.random.fold_in(key, 0))
         return new_state(params, optimizer, jax.random.fold_in(key, 1), training.average_decay > 0)
 
-    rows, longest = training.batch_size, recipe.max_length
-    words = partial(jax.ShapeDtypeStruct, dtype=np.int32)
-    target = words((rows, longest + 1))
-    batch = batching.Batch(words((rows, longest)), target, target, words((rows,)))
+    rows, words = training.batch_size, partial(jax.ShapeDtypeStruct, dtype=np.int32)
+    target = words((rows, shape[1]))
+    batch = batching.Batch(words((rows, shape[0])), target, target, words((rows,)))
     abstract = jax.eval_shape(start)
     step = make_train_step(model, optimizer, training, rate)
     return Step(step.lower(abstract, batch, None).compile(), abstract, jax.jit(start))
