@@ -69,8 +69,9 @@ class Config:
 
 
 def smoke(config: Config) -> Config:
-    """The dry run of a tiny model on the toy."""
-    return replace(config, dry_run=True, corpus=CorpusConfig("reverse"), settings=RECIPES["tiny"])
+    """The dry run of a tiny model on the toy, whose sentences have at most 8 words."""
+    tiny = replace(RECIPES["tiny"], max_length=10)
+    return replace(config, dry_run=True, corpus=CorpusConfig("reverse"), settings=tiny)
 
 
 def main(config: Config, runner):
