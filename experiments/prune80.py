@@ -71,6 +71,32 @@ def smoke(config: Config) -> Config:
 def main(config: Config, runner):
     """Trains, prunes, retrains and evaluates; writes report, rows and figure."""
     recipe = config.settings
+    models, evaluated, compared = stages(config)
+    runner.run([*models.values(), *evaluated.values(), *compared.values()])
+
+    common = {"experiment": "prune80", "group": group(config), "seed": config.seed, "command": command(config)}
+    rows = [
+        report.result_row(
+            runner, stage, **common, order=order, label=label, seconds=report.seconds(runner, models[label])
+        )
+        for order, ((label, _), stage) in enumerate(evaluated.items())
+    ]
+    rows += [
+        report.result_row(runner, stage, **common, order=len(evaluated) + order, label=label, split=split)
+        for order, ((label, split), stage) in enumerate(compared.items())
+    ]
+    curves = {label: report.validation_curve(runner, models[label]) for label in ("baseline", "control", "retrained")}
+    owner = identity(evaluated["retrained", config.splits[-1]])
+    series = {owner: {"validation_loss": {"group": group(config), "sparsity": config.sparsity, **curves}}}
+    runner.console.show(results.rich_table(rows[: len(evaluated)], TERMINAL_COLUMNS, title="prune80"))
+    runner.console.say(f"BLEU of beam {recipe.search.beam} (and greedy): {rows[0]['signature']}")
+    for path in write_report(*report.store(runner, "prune80", rows, series), report.folder(runner, "prune80")):
+        runner.console.say(str(path))
+
+
+def stages(config: Config) -> tuple[dict, dict, dict]:
+    """({label: model}, {(label, split): evaluation}, {(label, split): comparison}), all as stages."""
+    recipe = config.settings
     text = Text(config.corpus, recipe.vocabulary, recipe.max_length)
     baseline = Train(text, recipe.model, recipe.training, recipe.reverse_source, config.seed)
     pruned = Prune(baseline, config.scheme, config.sparsity)
@@ -93,26 +119,7 @@ def main(config: Config, runner):
         for split in config.splits
         for label in ("baseline", "control")
     }
-    runner.run([*models.values(), *evaluated.values(), *compared.values()])
-
-    common = {"experiment": "prune80", "group": group(config), "seed": config.seed, "command": command(config)}
-    rows = [
-        report.result_row(
-            runner, stage, **common, order=order, label=label, seconds=report.seconds(runner, models[label])
-        )
-        for order, ((label, _), stage) in enumerate(evaluated.items())
-    ]
-    rows += [
-        report.result_row(runner, stage, **common, order=len(evaluated) + order, label=label, split=split)
-        for order, ((label, split), stage) in enumerate(compared.items())
-    ]
-    curves = {label: report.validation_curve(runner, models[label]) for label in ("baseline", "control", "retrained")}
-    owner = identity(evaluated["retrained", config.splits[-1]])
-    series = {owner: {"validation_loss": {"group": group(config), "sparsity": config.sparsity, **curves}}}
-    runner.console.show(results.rich_table(rows[: len(evaluated)], TERMINAL_COLUMNS, title="prune80"))
-    runner.console.say(f"BLEU of beam {recipe.search.beam} (and greedy): {rows[0]['signature']}")
-    for path in write_report(*report.store(runner, "prune80", rows, series), report.folder(runner, "prune80")):
-        runner.console.say(str(path))
+    return models, evaluated, compared
 
 
 def group(config: Config) -> str:

@@ -17,6 +17,13 @@ from seq2slim.models import Seq2SeqConfig
         ({"attention": "dott"}, "attention .* got 'dott'"),
         ({"bidirectional": True, "units": 5}, "even, got 5"),
         ({"input_feeding": True, "attention": "none"}, "input_feeding"),
+        ({"cell": "rnn"}, "cell must be one of 'lstm', 'gru'; got 'rnn'"),
+        ({"compute_dtype": "float16"}, "compute_dtype .* got 'float16'"),
+        ({"attention_span": "local"}, "attention_span .* got 'local'"),
+        ({"attention_span": "local_p", "attention": "concat"}, "local_p' needs .* got 'concat'"),
+        ({"attention_span": "local_p", "attention": "none"}, "local_p' needs .* got 'none'"),
+        ({"attention_span": "local_p", "window": 0}, "window must be at least 1, got 0"),
+        ({"window": 5}, "window=5 is of attention_span 'local_p'"),
     ],
 )
 def test_refuses(changes, match):

@@ -55,6 +55,24 @@ def test_kim2016():
     assert sizes["never pruned"] == 8 * 4_000 + 50_004
 
 
+def test_sizes_of_the_variants():
+    """A GRU has three blocks where an LSTM has four; W_a of concat is [2H, H], W_p of local-p [H, H]."""
+    n, million = 1000, 1_000_000
+    gru = class_sizes(PRESETS["see2016"](cell="gru"))
+    assert all(gru[f"{side} layer {k}"] == 6 * million for side in ("source", "target") for k in (1, 2, 3, 4))
+    assert total(PRESETS["see2016"](cell="gru")) == 216_000_000 - 16 * million
+    sizes = {
+        changes: class_sizes(PRESETS["see2016"](**dict(changes)))
+        for changes in (
+            (("attention", "concat"),),
+            (("attention_span", "local_p"),),
+            (("attention", "general"), ("attention_span", "local_p")),
+        )
+    }
+    assert [own["attention"] for own in sizes.values()] == [4 * million, 3 * million, 4 * million]
+    assert all(own["never pruned"] == n for own in sizes.values())
+
+
 @pytest.mark.parametrize(("preset", "most"), [("base", 16_000_000), ("small", 8_000_000)])
 def test_our_presets_keep_their_limits(preset, most):
     assert 0.4 * most < total(PRESETS[preset](6_000, 6_000)) <= most
@@ -62,10 +80,16 @@ def test_our_presets_keep_their_limits(preset, most):
 
 @pytest.mark.parametrize("preset", PRESETS)
 @pytest.mark.parametrize(
-    "changes", [{}, {"bidirectional": True, "lstm_bias": True, "output_bias": True}, {"attention": "general"}]
+    "changes",
+    [
+        {},
+        {"bidirectional": True, "lstm_bias": True, "output_bias": True},
+        {"attention": "general", "attention_span": "local_p"},
+        {"attention": "concat", "cell": "gru", "lstm_bias": True},
+    ],
 )
 def test_classes_cover_every_leaf_once(preset, changes):
-    """`classes_by_rules` raises on a leaf that no rule or several match; every matrix and no bias is prunable."""
+    """`classes_by_rules` raises on a leaf that no rule or several match; every matrix and no vector is prunable."""
     config = PRESETS[preset](100, 90, **changes)
     shapes = shapes_of(config)
     classes = pruning.classes_by_rules(shapes, weight_classes(config))

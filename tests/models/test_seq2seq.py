@@ -23,6 +23,14 @@ VARIANTS = {
     ),
     "general, bidirectional": dataclasses.replace(SEE, attention="general", bidirectional=True, lstm_bias=True),
     "no attention": dataclasses.replace(SEE, layers=1, embedding=5, attention="none", output_bias=True),
+    "gru, local-p, dot": dataclasses.replace(SEE, cell="gru", attention_span="local_p", window=1, lstm_bias=True),
+    "gru, concat, fed, bidirectional": dataclasses.replace(
+        SEE, cell="gru", attention="concat", input_feeding=True, bidirectional=True, lstm_bias=True
+    ),
+    "concat": dataclasses.replace(SEE, layers=1, attention="concat", lstm_bias=True),
+    "local-p, general, fed": dataclasses.replace(
+        SEE, attention="general", attention_span="local_p", window=2, input_feeding=True, lstm_bias=True
+    ),
 }
 
 SOURCES = ([5, 3, 8, 1, 2], [7], [2, 2, 6])
@@ -72,13 +80,14 @@ def test_steps_of_several_hypotheses_equal_teacher_forcing(variant):
     source = padded(SOURCES, True)
     memory, carry = jitted(config, "start")(params_of(config), source)
     hypotheses = [(b, k) for b in range(3) for k in (b, (b + 1) % 3)]
-    carry = jax.tree.map(lambda x: jnp.repeat(x, 2, axis=0), carry)
+    carry = jax.tree.map(lambda x: np.repeat(x, 2, axis=0), carry)
     step = jitted(config, "step")
     params64 = jax.tree.map(np.float64, params_of(config))
     expected = [numpy_seq2seq.translate(params64, config, SOURCES[b], TARGETS[k]) for b, k in hypotheses]
     for t in range(len(TARGETS[0])):
         tokens = np.array([TARGETS[k][t] for _, k in hypotheses], np.int32)
         logits, weights, carry = step(params_of(config), memory, carry, tokens)
+        logits, weights = np.asarray(logits), np.asarray(weights)
         assert weights.shape == (6, S)
         for n, (b, _) in enumerate(hypotheses):
             words = len(SOURCES[b])
@@ -95,7 +104,7 @@ def test_a_wider_source_changes_nothing():
 
 def test_a_row_of_padding_alone_is_finite():
     source, target_in = padded([*SOURCES[:2], []], True), [*TARGETS[:2], [0] * 4]
-    for variant in ("dot", "general, fed, biases"):
+    for variant in ("dot", "general, fed, biases", "gru, local-p, dot", "gru, concat, fed, bidirectional"):
         config = VARIANTS[variant]
         assert np.isfinite(logits_of(config, source, target_in)).all()
 
@@ -144,15 +153,17 @@ class TestDropout:
             alike = rate**2 + (1 - rate) ** 2
             assert abs((a == b).mean() - alike) < 6 * np.sqrt(alike * (1 - alike) / a.size)
 
-    @pytest.mark.parametrize("variant", ["general, fed, biases", "general, bidirectional"])
+    @pytest.mark.parametrize(
+        "variant", ["general, fed, biases", "general, bidirectional", "gru, concat, fed, bidirectional"]
+    )
     def test_leaves_the_recurrent_path_and_the_softmax_alone(self, variant):
         """With nothing but recurrent weights and biases, dropout has nothing to drop."""
         config = VARIANTS[variant]
         params = jax.tree.map(np.array, params_of(config))
         for side in ("encoder", "decoder"):
             for leaf in jax.tree.leaves(params[side]):
-                if leaf.ndim == 2:  # rows [input; recurrent], and four columns a unit
-                    leaf[: -leaf.shape[1] // 4] = 0
+                if leaf.ndim == 2:  # rows [input; recurrent], and four columns a unit, or three
+                    leaf[: -leaf.shape[1] // (4 if config.cell == "lstm" else 3)] = 0
         run = partial(jitted(config, "__call__"), params, padded(SOURCES, True), np.array(TARGETS))
         dry = np.asarray(run(None))
         assert np.ptp(dry, axis=0).max() > 1e-3

@@ -24,6 +24,9 @@ def abstract_batch():
 MODELS = {
     "plain": PRESETS["tiny"](30, 30, dropout=0.2, lstm_bias=True),
     "fed": PRESETS["tiny"](30, 30, input_feeding=True, dropout=0.2, lstm_bias=True),
+    "bfloat16": PRESETS["tiny"](30, 30, dropout=0.2, compute_dtype="bfloat16"),
+    "gru": PRESETS["base"](30, 30, units=8, cell="gru", attention_span="local_p", compute_dtype="bfloat16"),
+    "concat": PRESETS["base"](30, 30, units=8, attention="concat", cell="gru"),
     "base": PRESETS["base"](30, 30, units=8),  # the headline's architecture: both ways, fed, general, two dropouts
 }
 
@@ -35,7 +38,18 @@ def test_the_base_preset_has_what_its_lowering_is_to_show():
     assert base.output_dropout > 0
 
 
-@pytest.mark.parametrize(("name", "masked"), [("plain", False), ("plain", True), ("fed", False), ("base", True)])
+@pytest.mark.parametrize(
+    ("name", "masked"),
+    [
+        ("plain", False),
+        ("plain", True),
+        ("fed", False),
+        ("base", True),
+        ("bfloat16", True),
+        ("gru", True),
+        ("concat", False),
+    ],
+)
 def test_train_step_lowers(name, masked):
     model = Seq2Seq(MODELS[name])
     config = TrainingConfig(label_smoothing=0.1, average_decay=0.99)

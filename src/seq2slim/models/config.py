@@ -1,7 +1,7 @@
 """What a sequence-to-sequence model is made of."""
 
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, fields
+from typing import Literal, get_args, get_origin
 
 
 @dataclass(frozen=True)
@@ -13,13 +13,19 @@ class Seq2SeqConfig:
       layers: L, of the encoder and of the decoder.
       units: H, cells a layer; a bidirectional encoder has H/2 in each direction.
       embedding: E; 0 means H, as in the papers.
-      attention: score of the global attention, or none.
+      attention: score that compares h_t with the encoder states, or none.
       input_feeding: the first decoder layer also reads h~ of the step before.
       bidirectional: encoder reads both ways (the paper's reads one way, the source reversed).
-      lstm_bias, output_bias: add biases, which are never pruned.
-      dropout: rate on the non-recurrent input of every LSTM layer (Zaremba et al. 2014).
+      lstm_bias, output_bias: add biases to the recurrent layers (of either cell) and to the softmax; never pruned.
+      dropout: rate on the non-recurrent input of every recurrent layer (Zaremba et al. 2014).
       output_dropout: rate on h~ before the softmax; the paper has none.
       init_scale: parameters start uniform in [-init_scale, init_scale].
+      cell: of every layer of encoder and decoder: an LSTM (Zaremba et al. 2014), or a GRU (Cho et al. 2014, in the form
+        of cuDNN), which has three blocks of columns instead of four.
+      attention_span: what the score is taken over: the whole sentence, or words near a position that the decoder
+        predicts (local-p; Luong et al. 2015, sec. 3.2; with the dot or the general score).
+      window: D of local-p: words up to so many places from that position are read; 10 in the paper.
+      compute_dtype: of products and activations; parameters, cell states, softmaxes and the loss are float32 in both.
     Raises: ValueError naming the field, the value received and what would be right.
     """
 
@@ -28,7 +34,7 @@ class Seq2SeqConfig:
     layers: int = 4
     units: int = 1000
     embedding: int = 0
-    attention: Literal["dot", "general", "none"] = "dot"
+    attention: Literal["dot", "general", "concat", "none"] = "dot"
     input_feeding: bool = False
     bidirectional: bool = False
     lstm_bias: bool = False
@@ -36,13 +42,19 @@ class Seq2SeqConfig:
     dropout: float = 0.2
     output_dropout: float = 0.0
     init_scale: float = 0.1
+    cell: Literal["lstm", "gru"] = "lstm"
+    attention_span: Literal["global", "local_p"] = "global"
+    window: int = 10
+    compute_dtype: Literal["float32", "bfloat16"] = "float32"
 
     def __post_init__(self):
-        for name in ("source_vocabulary", "target_vocabulary", "layers", "units"):
+        for name in ("source_vocabulary", "target_vocabulary", "layers", "units", "window"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
-        if self.attention not in ("dot", "general", "none"):
-            raise ValueError(f"attention must be 'dot', 'general' or 'none', got {self.attention!r}")
+        for option in fields(self):
+            value = getattr(self, option.name)
+            if get_origin(option.type) is Literal and value not in (choices := get_args(option.type)):
+                raise ValueError(f"{option.name} must be one of {', '.join(map(repr, choices))}; got {value!r}")
         if self.embedding < 0:
             raise ValueError(f"embedding must be 0 (as wide as units) or positive, got {self.embedding}")
         for name in ("dropout", "output_dropout"):
@@ -53,7 +65,11 @@ class Seq2SeqConfig:
         if self.bidirectional and self.units % 2:
             raise ValueError(f"a bidirectional encoder halves the units: they must be even, got {self.units}")
         if self.input_feeding and self.attention == "none":
-            raise ValueError("input_feeding feeds the attentional vector: it needs attention 'dot' or 'general'")
+            raise ValueError("input_feeding feeds the attentional vector: it needs an attention, got 'none'")
+        if self.attention_span == "local_p" and self.attention not in ("dot", "general"):
+            raise ValueError(f"attention_span 'local_p' needs attention 'dot' or 'general', got {self.attention!r}")
+        if self.attention_span == "global" and self.window != 10:
+            raise ValueError(f"window={self.window} is of attention_span 'local_p'; a global attention has none")
 
     @property
     def embedding_size(self) -> int:

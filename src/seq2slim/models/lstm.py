@@ -16,10 +16,11 @@ def lstm_gates(z_t, c_tm1):
 
     Args:
       z_t: f32[B, 4H], pre-activations in the order i | f | o | h^.
-      c_tm1: f32[B, H].
+      c_tm1: f32[B, H]; gates and cell are in its dtype.
     Returns: ((i, f, o, h^) each f32[B, H], c_t f32[B, H]).
     """
     units = c_tm1.shape[-1]
+    z_t = z_t.astype(c_tm1.dtype)  # in bfloat16 a forget gate could not be told from 1 once it is above 1 - 2^-9
     gates = jax.nn.sigmoid(z_t[..., : 3 * units])
     i, f, o = (gates[..., k * units : (k + 1) * units] for k in range(3))
     g = jnp.tanh(z_t[..., 3 * units :])
@@ -29,7 +30,7 @@ def lstm_gates(z_t, c_tm1):
 def lstm_step(z_t, c_tm1):
     """(h_t, c_t) of one step from its pre-activations: h_t = o tanh(c_t). Shapes as in `lstm_gates`."""
     (_, _, o, _), c_t = lstm_gates(z_t, c_tm1)
-    return o * jnp.tanh(c_t), c_t
+    return (o * jnp.tanh(c_t)).astype(z_t.dtype), c_t
 
 
 def _forward(w_h, z_x, h_0, c_0, keep):
@@ -37,10 +38,10 @@ def _forward(w_h, z_x, h_0, c_0, keep):
         h_tm1, c_tm1 = carry
         z_xt, keep_t = inputs
         (i, f, o, g), c_t = lstm_gates(z_xt + h_tm1 @ w_h, c_tm1)
-        h_t = o * jnp.tanh(c_t)
+        h_t = (o * jnp.tanh(c_t)).astype(h_tm1.dtype)
         if keep_t is not None:
             h_t, c_t = jnp.where(keep_t, h_t, h_tm1), jnp.where(keep_t, c_t, c_tm1)
-        return (h_t, c_t), (h_t, c_t, jnp.concatenate([i, f, o, g], -1))
+        return (h_t, c_t), (h_t, c_t, jnp.concatenate([i, f, o, g], -1).astype(h_t.dtype))
 
     return jax.lax.scan(step, (h_0, c_0), (z_x, keep))
 
@@ -52,7 +53,8 @@ def recurrence(w_h, z_x, h_0, c_0, keep=None):
     Args:
       w_h: f32[H, 4H], recurrent weights, columns i | f | o | h^.
       z_x: f32[T, B, 4H], `x_t W_x` (+ bias) of every step.
-      h_0, c_0: f32[B, H], state before the first step.
+      h_0, c_0: f32[B, H], state before the first step. c is summed up in its dtype: float32 also where h and the
+        products are bfloat16.
       keep: bool[T, B, 1] or None; where False (padding) the state is carried through unchanged.
     Returns: (h f32[T, B, H], (h_T f32[B, H], c_T f32[B, H])).
     """
@@ -89,7 +91,7 @@ def _recurrence_bwd(residuals, cotangents):
                 dc_t * i * (1 - g * g),
             ],
             -1,
-        )
+        ).astype(w_h.dtype)
         if keep_t is None:
             return (dz_t @ w_h_transposed, dc_t * f), dz_t
         dz_t = jnp.where(keep_t, dz_t, 0)

@@ -8,7 +8,10 @@ from seq2slim.models.config import Seq2SeqConfig
 
 
 def weight_classes(config: Seq2SeqConfig) -> tuple[tuple[str, str], ...]:
-    """Rules from parameter paths to the classes of See et al. 2016 (fig. 4), 12 for theirs; biases are never pruned.
+    """Rules from parameter paths to the classes of See et al. 2016 (fig. 4), 12 for theirs; vectors are never pruned.
+
+    The matrices W_a and W_p of the other kinds of attention belong to "attention". The vectors are the biases, and v_a
+    and v_p, H weights of which each gates a whole column of its matrix.
 
     Returns: (glob over a path such as "encoder/layer_1/forward/kernel", class name) pairs, as
       `pruning.classes_by_rules` takes them.
@@ -19,7 +22,8 @@ def weight_classes(config: Seq2SeqConfig) -> tuple[tuple[str, str], ...]:
         ("target_embedding/embedding", "target embedding"),
         *((f"encoder/layer_{k}/*/kernel", f"source layer {k}") for k in layers),
         *((f"decoder/layer_{k}/kernel", f"target layer {k}") for k in layers),
-        ("attention/*", "attention"),
+        *((f"attention/{name}", "attention") for name in ("kernel", "score", "position")),
+        ("attention/*_vector", "never pruned"),
         ("softmax/kernel", "softmax"),
         ("*/bias", "never pruned"),
     )
@@ -89,7 +93,7 @@ class ModelOptions:
     layers: int | None = None
     units: int | None = None
     embedding: int | None = None
-    attention: Literal["dot", "general", "none"] | None = None
+    attention: Literal["dot", "general", "concat", "none"] | None = None
     input_feeding: bool | None = None
     bidirectional: bool | None = None
     lstm_bias: bool | None = None
@@ -97,6 +101,10 @@ class ModelOptions:
     dropout: float | None = None
     output_dropout: float | None = None
     init_scale: float | None = None
+    cell: Literal["lstm", "gru"] | None = None
+    attention_span: Literal["global", "local_p"] | None = None
+    window: int | None = None
+    compute_dtype: Literal["float32", "bfloat16"] | None = None
 
     def __post_init__(self):
         if self.preset not in PRESETS:

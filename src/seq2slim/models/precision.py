@@ -1,0 +1,40 @@
+"""Mixed precision: parameters stay float32, products and activations are bfloat16 where the model says so.
+
+What is rounded is each factor and each product (8 bits of precision, relative error 2^-8). float32 stay the gates and
+the state of the cells, every softmax, the logits and the loss, and what the optimiser sees: each gradient of a
+parameter is rounded once, as a product, then summed up and applied in float32.
+"""
+
+import jax
+import jax.numpy as jnp
+
+
+def narrow(x, compute_dtype):
+    """`x` as products read it: in bfloat16, or as it is for "float32". The gradient comes back in the dtype of `x`."""
+    return x.astype(jnp.bfloat16) if compute_dtype == "bfloat16" else x
+
+
+@jax.custom_vjp
+def wide_product(x, kernel):
+    """x @ kernel, summed and left in float32: x bf16[..., H], kernel bf16[H, V] -> f32[..., V].
+
+    Logits are differences of large numbers for the softmax, and bfloat16 would round each by up to 1/256 of itself. The
+    cotangent, a difference of probabilities, is rounded to bfloat16, so that the gradient's products are narrow too.
+    """
+    return jnp.matmul(x, kernel, preferred_element_type=jnp.float32)
+
+
+def _wide_fwd(x, kernel):
+    return wide_product(x, kernel), (x, kernel)
+
+
+def _wide_bwd(residuals, cotangent):
+    x, kernel = residuals
+    cotangent = cotangent.astype(x.dtype)
+    d_x = jnp.matmul(cotangent, kernel.T, preferred_element_type=jnp.float32)
+    rows = (array.reshape(-1, array.shape[-1]) for array in (x, cotangent))
+    d_kernel = jnp.einsum("nh,nv->hv", *rows, preferred_element_type=jnp.float32)
+    return d_x.astype(x.dtype), d_kernel.astype(kernel.dtype)
+
+
+wide_product.defvjp(_wide_fwd, _wide_bwd)

@@ -1,0 +1,106 @@
+"""The full-scale command: its dry run on the toy, and what it says of the paper's own model."""
+
+import math
+import os
+import re
+
+import jax
+import pytest
+from rich.console import Console as RichConsole
+
+from experiments import see2016_full
+from seq2slim.data.corpora import CorpusConfig
+from seq2slim.data.vocabulary import EOS
+from seq2slim.models import PRESETS, Seq2Seq
+from seq2slim.pipeline.console import Console
+from seq2slim.pipeline.recipes import RECIPES
+from seq2slim.pipeline.runner import Runner
+from seq2slim.pipeline.stages.text import load_corpus
+from seq2slim.training.state import TrainState
+
+
+def recorded():
+    """(Console, function that returns what was said so far)."""
+    rich = RichConsole(width=120, record=True, file=open(os.devnull, "w"))  # noqa: SIM115
+    return Console(rich), lambda: rich.export_text(clear=False)
+
+
+def table_rows(text):
+    """First cell -> the others, of all tables in `text`."""
+    rows = (re.split(r"\s*│\s*", line.strip("│ \n")) for line in text.splitlines() if "│" in line)
+    return {cells[0]: cells[1:] for cells in rows}
+
+
+@pytest.fixture(scope="module")
+def rehearsal(tmp_path_factory):
+    """(runs folder, what was said) of the dry run on the toy."""
+    runs = tmp_path_factory.mktemp("rehearsal")
+    console, said = recorded()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SEQ2SLIM_RUNS", str(runs))
+        load_corpus.cache_clear()
+        see2016_full.main(see2016_full.smoke(see2016_full.Config(steps=2)), Runner(runs, console))
+        load_corpus.cache_clear()
+    return runs, said()
+
+
+def test_it_plans_everything_and_makes_the_text_alone(rehearsal):
+    runs, said = rehearsal
+    homes = {path.name.split("-")[0] for path in runs.iterdir()}
+    assert homes == {"text", "cache"}
+    for stage, times in {"train": 1, "prune": 1, "retrain": 2, "evaluate": 4, "compare": 2}.items():
+        assert len(re.findall(rf"│ {stage} +│", said)) == times
+
+
+def test_the_model_is_as_wide_as_the_recipe_whatever_the_text_supports(rehearsal):
+    _, said = rehearsal
+    size = RECIPES["tiny"].vocabulary.size
+    units = PRESETS["tiny"](1, 1).units
+    rows = table_rows(said)
+    assert rows["softmax"] == rows["source embedding"] == [f"{size * units:,}"]
+    assert rows["6 classes"] == [f"{3 * size * units + 2 * 8 * units**2 + 2 * units**2:,}"]
+    # The toy has fewer words than that, and the dry run says so.
+    supported = re.search(r"The text supports (\d+) and (\d+) words", said)
+    assert EOS < int(supported[1]) < size
+
+
+def test_steps_are_real(rehearsal):
+    """Two steps on sentences of the toy: from chance, as weights in [-0.1, 0.1] give it, downwards."""
+    _, said = rehearsal
+    found = re.findall(r"step (\d): (\d+) target words, ([\d.]+) nats a word .* gradient ([\d.]+)", said)
+    assert [int(number) for number, *_ in found] == [1, 2]
+    losses = [float(nll) for *_, nll, _ in found]
+    assert losses[0] == pytest.approx(math.log(RECIPES["tiny"].vocabulary.size), abs=0.05)
+    assert losses[1] < losses[0] + 0.01
+    assert all(float(gradient) > 0 and int(words) > 64 for _, words, _, gradient in found)
+    assert "all padded to 10 x 12" in said  # 10 words and 11, on the even grid of training
+
+
+def test_the_papers_model_has_216_million_weights_in_12_classes():
+    console, said = recorded()
+    see2016_full.show_classes(Seq2Seq(RECIPES["see2016"].model.build(50_000, 50_000)), console)
+    rows = table_rows(said())
+    assert rows["12 classes"] == ["216,000,000"]
+    assert rows["target layer 4"] == ["8,000,000"]
+    assert rows["attention"] == ["2,000,000"]
+    assert rows["softmax"] == ["50,000,000"]
+
+
+def test_counted_memory_is_that_of_the_arrays():
+    console, said = recorded()
+    params = {"a": jax.ShapeDtypeStruct((2**20, 256), "float32"), "b": jax.ShapeDtypeStruct((2**20, 128), "float32")}
+    average = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, "bfloat16"), params)
+    state = TrainState(None, params, (params, params), average, None)
+    see2016_full.show_memory(state, None, console)
+    rows = table_rows(said())
+    assert rows["parameters (counted)"] == ["1.50"]
+    assert rows["optimiser state (counted)"] == ["3.00"]
+    assert rows["moving average (counted)"] == ["0.75"]
+
+
+def test_the_real_run_wants_the_papers_text():
+    console, _ = recorded()
+    with pytest.raises(ValueError, match=r"'reverse' is not the paper's text.*--dry-run"):
+        see2016_full.main(see2016_full.Config(corpus=CorpusConfig("reverse")), Runner(None, console))
+    with pytest.raises(ValueError, match="steps must be at least 1, got 0"):
+        see2016_full.Config(steps=0)
