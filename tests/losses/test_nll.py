@@ -111,3 +111,22 @@ def test_without_smoothing_the_loss_is_the_nll():
     loss, nll = cross_entropy(*arguments, None, LABELS, jnp.asarray(WEIGHTS, jnp.float32))
     assert loss == nll
     np.testing.assert_allclose(loss, (WEIGHTS * expected_losses(HIDDEN @ KERNEL, LABELS, 0)[0]).sum(), rtol=1e-5)
+
+
+def test_narrow_products_leave_wide_sums():
+    arguments = {"hidden": jnp.asarray(HIDDEN, jnp.bfloat16), "kernel": jnp.asarray(KERNEL, jnp.float32)}
+    weights = jnp.asarray(WEIGHTS, jnp.float32)
+
+    def loss(a):
+        return cross_entropy(a["hidden"], a["kernel"], None, LABELS, weights, 0.1)[0]
+
+    value, gradients = jax.value_and_grad(loss)(arguments)
+    wide = jax.tree.map(lambda a: a.astype(jnp.float32), arguments)
+    expected, wide_gradients = jax.value_and_grad(loss)(wide)
+    assert value.dtype == gradients["kernel"].dtype == jnp.float32
+    assert gradients["hidden"].dtype == jnp.bfloat16
+    # Each kernel element is rounded by at most 2^-9 of itself, and so is p - q; H = 4 products are summed.
+    assert abs(value - expected) <= 2**-8 * np.abs(HIDDEN).max() * np.abs(KERNEL).max() * H * WEIGHTS.sum()
+    for name, gradient in gradients.items():
+        scale = np.abs(wide_gradients[name]).max()
+        np.testing.assert_allclose(gradient.astype(jnp.float32), wide_gradients[name], atol=0.02 * scale)

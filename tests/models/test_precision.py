@@ -43,8 +43,11 @@ def measured(config, params):
     @jax.jit
     def run(params):
         def loss(params):
-            logits = Seq2Seq(config).apply({"params": params}, SOURCE, TARGET_IN)
-            return cross_entropy(logits, LABELS)[0].mean(), logits
+            model, softmax = Seq2Seq(config), params["softmax"]
+            hidden = model.apply({"params": params}, SOURCE, TARGET_IN, method="hidden")
+            weights = jnp.full(LABELS.shape, 1 / LABELS.size)
+            loss, _ = cross_entropy(hidden, softmax["kernel"], softmax.get("bias"), LABELS, weights)
+            return loss, model.apply({"params": params}, SOURCE, TARGET_IN)
 
         return jax.value_and_grad(loss, has_aux=True)(params)
 

@@ -40,7 +40,7 @@ def batch_losses(model: Seq2Seq, params, batch, label_smoothing=0.0, dropout_key
     """
     hidden = model.apply({"params": params}, batch.source, batch.target_in, dropout_key, method="hidden")
     softmax, labels = params["softmax"], batch.target_out.T
-    weights = (labels != PAD).astype(hidden.dtype)
+    weights = (labels != PAD).astype(softmax["kernel"].dtype)
     loss, nll = cross_entropy(hidden, softmax["kernel"], softmax.get("bias"), labels, weights, label_smoothing)
     return loss, nll, weights.sum()
 
