@@ -44,7 +44,7 @@ def estimate(runner: Runner, stages: Iterable[Stage], rate: float) -> float:
 
 
 def measured_rate(runner: Runner, stages: Iterable[Stage]) -> float | None:
-    """Operations a second of those trainings among `stages` that are finished and were not interrupted; None if none."""
+    """Operations a second of the trainings among `stages` that are finished and went through at once; None if none."""
     trained = [s for s in stages if isinstance(s, Train | Retrain) and runner.is_finished(s)]
     timed = [(s, runner.done(s)["seconds"]) for s in trained if not runner.done(s)["resumed"]]
     if not timed:

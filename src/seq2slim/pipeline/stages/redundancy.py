@@ -121,12 +121,16 @@ def lstm_kernels(masks, config: Seq2SeqConfig) -> dict[str, tuple[np.ndarray, in
 
 
 def gate_lines(name: str, mask: np.ndarray, units: int) -> list[dict]:
-    """One line a subgroup of a fused kernel: matrix, part, gate, density, and where it is square diagonal, off."""
+    """One line a subgroup of a fused kernel: matrix, part, gate, units H, density, and if square `diagonal` and `off`.
+
+    The last two are the densities on the main diagonal and off it; None where the block is not square.
+    """
     diagonals = pruning.diagonal_density(mask, units)
     lines = []
     for (part, gate), density in pruning.subgroup_density(mask, units).items():
         diagonal, off = diagonals.get((part, gate), (None, None))
-        lines.append({"matrix": name, "part": part, "gate": gate, "density": density, "diagonal": diagonal, "off": off})
+        line = {"matrix": name, "part": part, "gate": gate, "units": units}
+        lines.append(line | {"density": density, "diagonal": diagonal, "off": off})
     return lines
 
 
