@@ -94,10 +94,17 @@ def diagonals_survive(evidence: Evidence):
 
 _HERE = "fig8_redundancy"
 CLAIMS = (
-    ("4.5", "at 80% whole words go, of the target more", "100 source, 1,194 target", _HERE, whole_words_go),
-    ("4.5", "rare words have embeddings near zero", "yes", _HERE, rare_words_go_first),
-    ("fig. 8", "more survives of h-hat than of i, o, f, in this order", "all LSTM matrices", _HERE, gates_in_order),
-    ("fig. 8", "h-hat stands out most in low layers", "yes", _HERE, low_layers_differ_most),
-    ("fig. 8", "low layers keep more feed-forward, high ones recurrent", "yes", _HERE, halves_change_over),
-    ("fig. 8", "white diagonals appear in some blocks", "yes", _HERE, diagonals_survive),
+    ("4.5", "at 80% whole words go, of the target more", "100 source, 1,194 target", _HERE, whole_words_go, "words"),
+    ("4.5", "rare words have embeddings near zero", "yes", _HERE, rare_words_go_first, "words"),
+    (
+        "fig. 8",
+        "more survives of h-hat than of i, o, f, in this order",
+        "all LSTM matrices",
+        _HERE,
+        gates_in_order,
+        "gates",
+    ),
+    ("fig. 8", "h-hat stands out most in low layers", "yes", _HERE, low_layers_differ_most, "gates"),
+    ("fig. 8", "low layers keep more feed-forward, high ones recurrent", "yes", _HERE, halves_change_over, "lstm"),
+    ("fig. 8", "white diagonals appear in some blocks", "yes", _HERE, diagonals_survive, "lstm"),
 )

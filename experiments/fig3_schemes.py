@@ -9,11 +9,13 @@ of fig6_retraining) of 10 to 20 s on 2 cores.
 Expected: class-blind stands highest throughout, the random mask falls at once; about 40% goes at little loss.
 """
 
+import math
 from dataclasses import dataclass
 
 from experiments import study, study_report
 from experiments.study import Entry, Models, Section, model_entry
-from experiments.study_rows import Rows
+from experiments.study_rows import BASELINE, CORRECTED, Rows, mean_and_deviation
+from seq2slim.evaluation.statistics import Spread
 from seq2slim.pipeline import results
 from seq2slim.plots.curves import against_percent_pruned
 
@@ -49,16 +51,23 @@ def entries(config: study.Config, seed: int) -> list[Entry]:
 
 def section(rows: Rows, series: dict, path) -> Section:
     """The curves, and their numbers."""
-    baseline = rows.spread("beam_bleu", model="baseline")
+    level = rows.spread("beam_bleu", **BASELINE)
     curves = {
-        scheme.replace("_", "-"): [(0.0, *baseline[:2]), *rows.curve("beam_bleu", scheme=scheme)]
+        scheme.replace("_", "-"): [(0.0, level.mean, math.nan), *rows.curve("beam_bleu", BASELINE, scheme=scheme)]
         for scheme in SHOWN
         if len(rows.of(scheme=scheme))
     }
     figures = against_percent_pruned(curves, "BLEU", path)
     lines = [
-        {"pruned": f"{x:g}%"} | {name: mean for name, points in curves.items() for p, mean, _ in points if p == x}
-        for x in sorted({x for points in curves.values() for x, _, _ in points})
+        {"pruned": f"{x:g}%", "seeds": len(rows.by_seed("beam_bleu", scheme=SHOWN[0], percent=x))}
+        | {
+            name: mean_and_deviation(Spread(*point[1:], 0))
+            for name, points in curves.items()
+            for point in points
+            if point[0] == x
+        }
+        for x in rows.percents(model="pruned")
     ]
-    table = results.table(lines, {"pruned": "", **dict.fromkeys(curves, ".2f")})
-    return Section(f"Mean BLEU over the seeds that have the row, not retrained:\n\n{table}", figures)
+    table = results.table(lines, ["pruned", "seeds", *curves])
+    text = f"BLEU not retrained; the baseline has {mean_and_deviation(level)}. {CORRECTED}\n\n{table}"
+    return Section(text, figures)

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 from experiments import study, study_report
 from experiments.study import Entry, Models, Section, compared, model_entry
-from experiments.study_rows import Rows, mean_and_deviation
+from experiments.study_rows import BASELINE, CORRECTED, Rows, better_dense, difference, mean_and_deviation, retrained
 from seq2slim.pipeline import results
 from seq2slim.plots.curves import against_percent_pruned
 
@@ -78,16 +78,17 @@ def retrained_entries(models: Models, sparsities, **columns) -> list[Entry]:
 def section(rows: Rows, series: dict, path) -> Section:
     """The curves, the models in numbers, and the paired bootstraps, of each corpus."""
     main = rows.of(part="main")
-    curves = {label: main.curve("beam_bleu", model=name) for name, label in LABELS.items()}
+    curves = {label: main.curve("beam_bleu", BASELINE, model=name) for name, label in LABELS.items()}
     levels = {name: main.spread("beam_bleu", model=name) for name in ("baseline", "control")}
     figures = against_percent_pruned(
         {label: curve for label, curve in curves.items() if curve}, "BLEU", path,
         {name: found.mean for name, found in levels.items() if found},
     )  # fmt: skip
-    text = model_table(main) + "\n" + comparison_table(main)
+    text = f"{model_table(main)}\n{summary(main)}{comparison_table(main)}\nFigure: {CORRECTED}\n"
     headline = rows.of(part="headline")
     if len(headline):
-        text += f"\n{headline.rows[0]['corpus']}, one seed:\n\n{model_table(headline)}\n{comparison_table(headline)}"
+        text += f"\n{headline.rows[0]['corpus']}, one seed:\n\n{model_table(headline)}\n"
+        text += summary(headline) + comparison_table(headline)
     return Section(text, figures)
 
 
@@ -104,6 +105,17 @@ def model_table(rows: Rows) -> str:
             | {name: mean_and_deviation(own.spread(name)) for name in columns}
         )
     return results.table(lines, ["model", "pruned", "seeds", *columns])
+
+
+def summary(rows: Rows) -> str:
+    """A line for each percentage: retrained against the better of baseline and control."""
+    if (better := better_dense(rows)) is None:
+        return ""
+    text = ""
+    for x in rows.percents(model="retrained"):
+        if found := difference(rows, retrained(x), {"model": better, "percent": 0.0}):
+            text += f"- {x:g}%: retrained {found} BLEU against the better of baseline and control, the {better}.\n"
+    return text + "\n"
 
 
 def comparison_table(rows: Rows) -> str:

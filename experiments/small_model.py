@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 from experiments import fig6_retraining, study, study_report
 from experiments.study import Entry, Models, Section, compared, model_entry
-from experiments.study_rows import Rows
+from experiments.study_rows import BASELINE, Rows
 from seq2slim.pipeline import results
 from seq2slim.plots.curves import against_percent_pruned
 
@@ -56,12 +56,12 @@ def entries(config: study.Config, seed: int) -> list[Entry]:
 
 def section(rows: Rows, series: dict, path) -> Section:
     """The curves, and the models in numbers."""
-    baseline = rows.spread("beam_bleu", model="baseline")[:2]
+    baseline = rows.spread("beam_bleu", **BASELINE)[:2]
     curves = {
-        "pruned class-blind": [(0.0, *baseline), *rows.curve("beam_bleu", scheme="class_blind")],
-        "class-uniform": rows.curve("beam_bleu", scheme="class_uniform"),
-        "class-distribution": rows.curve("beam_bleu", scheme="class_distribution"),
-        "class-blind, retrained": rows.curve("beam_bleu", model="retrained"),
+        "pruned class-blind": [(0.0, *baseline), *rows.curve("beam_bleu", BASELINE, scheme="class_blind")],
+        "class-uniform": rows.curve("beam_bleu", BASELINE, scheme="class_uniform"),
+        "class-distribution": rows.curve("beam_bleu", BASELINE, scheme="class_distribution"),
+        "class-blind, retrained": rows.curve("beam_bleu", BASELINE, model="retrained"),
     }
     figures = against_percent_pruned(curves, "BLEU", path, {"control": rows.spread("beam_bleu", model="control").mean})
     lines = [

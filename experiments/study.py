@@ -21,7 +21,7 @@ from seq2slim.pipeline import costs, results
 from seq2slim.pipeline.console import duration
 from seq2slim.pipeline.recipes import RECIPES, Recipe, adam
 from seq2slim.pipeline.runner import Runner
-from seq2slim.pipeline.stage import Stage, identity
+from seq2slim.pipeline.stage import Stage, home_name, identity
 from seq2slim.pipeline.stages.evaluate import Compare, Evaluate
 from seq2slim.pipeline.stages.prune import Prune
 from seq2slim.pipeline.stages.text import Text
@@ -268,7 +268,10 @@ def _collect(runner: Runner, config: Config, seed: int, name: str, entries: list
     """Runs what is missing of one experiment and one seed, and stores its rows. Returns: all that is stored."""
     taken = {identity(entry.stage): found for entry in entries if (found := _taken(entry, known))}
     runner.run([entry.stage for entry in entries if identity(entry.stage) not in taken])
-    common = {"experiment": name, "group": f"{config.study}, {name}, seed {seed}", "study": config.study, "seed": seed}
+    common = {
+        "experiment": name, "group": f"{config.study}, {name}, seed {seed}", "study": config.study, "seed": seed,
+        "baseline": home_name(Models(config, seed).baseline),
+    }  # fmt: skip
     rows, series = [], {}
     for order, entry in enumerate(entries):
         own = identity(entry.stage)

@@ -55,21 +55,32 @@ def study_text(name: str, rows: Rows, series: dict, folder: Path) -> tuple[str, 
         if len(own):
             sections[module] = found = module.section(own, series, folder / f"{slug}-{study.name_of(module)}")
             figures += found.figures
-    first = {study.name_of(module): found.figures[0].name for module, found in sections.items()}
-    table = [
-        claims.judge(claim, evidence) | {"figure": f"[{claim.experiment}]({first[claim.experiment]})"}
-        if claim.experiment in first
-        else claims.judge(claim, evidence) | {"figure": "-"}
-        for claim in claims.CLAIMS
-    ]
+    drawn = {study.name_of(module): [p.name for p in found.figures] for module, found in sections.items()}
+    table = [claims.judge(claim, evidence) | {"figure": _link(claim, drawn)} for claim in claims.CLAIMS]
     marked = sum(bool(row.get("published")) for row in rows.rows)
-    text = f"\n## {name}\n\nSeeds: {', '.join(map(str, sorted({row['seed'] for row in rows.rows})))}. "
+    text = f"\n## {name}\n\n{_warning(rows)}Seeds: {', '.join(map(str, sorted({row['seed'] for row in rows.rows})))}. "
     text += f"{claims.noise_line(evidence)}" + (f" {marked} rows were taken as published.\n\n" if marked else "\n\n")
     text += results.table(table, ["where", "claim", "paper", "here", "verdict", "figure"])
     for module, found in sections.items():
         text += f"\n### {study.name_of(module)}\n\n{module.__doc__.splitlines()[0]}\n\n{found.text}\n"
         text += "".join(f"![{p.stem}]({p.name})\n" for p in found.figures if p.suffix == ".svg")
     return text, figures
+
+
+def _link(claim, drawn: dict[str, list[str]]) -> str:
+    """Markdown link to the figure of a claim, or "-"."""
+    names = [name for name in drawn.get(claim.experiment, ()) if name.endswith(f"{claim.figure}.svg")]
+    return f"[{claim.experiment}]({names[0]})" if names else "-"
+
+
+def _warning(rows: Rows) -> str:
+    """A sentence where rows of one seed were made with different settings, which do not compare."""
+    made: dict[int, set[str]] = {}
+    for row in rows.rows:
+        made.setdefault(row["seed"], set()).add(row["baseline"])
+    mixed = [str(seed) for seed, baselines in made.items() if len(baselines) > 1]
+    text = f"WARNING: rows of seed {', '.join(mixed)} stand on different baselines; run see2016 again, whole.\n\n"
+    return text if mixed else ""
 
 
 _INTRODUCTION = """See, Luong & Manning (2016), "Compression of Neural Machine Translation Models via Pruning", re-run

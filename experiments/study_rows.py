@@ -36,9 +36,20 @@ class Rows:
         """The percentages that such rows have, ascending."""
         return sorted({row["percent"] for row in self.of(**columns).rows})
 
-    def curve(self, value: Value, **columns) -> list[tuple[float, float, float]]:
-        """(percent, mean, standard deviation or nan) of such rows, ascending."""
-        return [(x, *self.spread(value, percent=x, **columns)[:2]) for x in self.percents(**columns)]
+    def curve(self, value: Value, reference: dict, **columns) -> list[tuple[float, float, float]]:
+        """(percent, mean, standard deviation or nan) of such rows, ascending.
+
+        Not all percentages have all seeds. So that a curve does not jump where seeds drop out, a mean is that of the
+        `reference` rows over all seeds plus the mean difference of each seed from its own reference; where all seeds
+        are there, that is the plain mean. The deviation is that of the differences.
+        """
+        level = self.spread(value, **reference)
+        points = []
+        for x in self.percents(**columns):
+            if level and (own := self.differences(value, columns | {"percent": x}, reference)):
+                found = spread(own)
+                points.append((x, level.mean + found.mean, found.deviation))
+        return points
 
     def differences(self, value: Value, system: dict, baseline: dict) -> list[float]:
         """System - baseline, seed by seed, of the seeds that have both."""
@@ -46,6 +57,11 @@ class Rows:
         return [a[seed] - b[seed] for seed in sorted(a.keys() & b.keys())]
 
 
+NATS = 0.1  # a loss that is noisier than this decides nothing, as BLEU that is noisier than 1
+CORRECTED = (
+    "A mean is that of the baselines of all seeds plus the mean difference of each seed from its own baseline; ± is of "
+    "the differences."
+)
 BASELINE = {"model": "baseline", "percent": 0.0}
 CONTROL = {"model": "control", "percent": 0.0}
 
@@ -77,12 +93,35 @@ def noise(rows: Rows, value: Value = "beam_bleu") -> Noise | None:
 
 
 class Difference:
-    """The mean over seeds of a difference, and whether it is more than noise (`statistics.Noise`, 95%)."""
+    """The mean over seeds of a difference, and whether it is more than noise (`statistics.Noise`, 95%).
 
-    def __init__(self, values: list[float], noise: Noise | None):
+    Where noise is wider than `resolution`, a difference within it decides nothing: the answer is None.
+    """
+
+    def __init__(self, values: list[float], noise: Noise | None, resolution: float = 1.0):
         self.seeds = len(values)
         self.mean = sum(values) / len(values)
         self.width = noise.of(len(values)) if noise else None
+        self.resolution = resolution
+
+    def above(self, bound: float = 0.0) -> bool | None:
+        """Whether it is above `bound` by more than noise."""
+        width = self.width or 0.0
+        if self.mean - width > bound:
+            return True
+        return None if width > self.resolution and self.mean + width >= bound else False
+
+    def below(self, bound: float = 0.0) -> bool | None:
+        """Whether it is below `bound` by more than noise."""
+        width = self.width or 0.0
+        if self.mean + width < bound:
+            return True
+        return None if width > self.resolution and self.mean - width <= bound else False
+
+    def not_below(self, bound: float = 0.0) -> bool | None:
+        """Whether it is at least `bound`, or less by no more than noise."""
+        found = self.below(bound)
+        return None if found is None else not found
 
     @cached_property
     def is_noise(self) -> bool:
@@ -96,7 +135,13 @@ class Difference:
 def difference(rows: Rows, system: dict, baseline: dict, value: Value = "beam_bleu") -> Difference | None:
     """System - baseline over the seeds that have both; None if none has."""
     values = rows.differences(value, system, baseline)
-    return Difference(values, noise(rows, value)) if values else None
+    return Difference(values, noise(rows, value), 1.0 if value == "beam_bleu" else NATS) if values else None
+
+
+def better_dense(rows: Rows) -> str | None:
+    """ "baseline" or "control", whichever has the higher mean BLEU; None if one of them is not there."""
+    levels = {name: rows.spread("beam_bleu", model=name, percent=0.0) for name in ("baseline", "control")}
+    return max(levels, key=lambda name: levels[name].mean) if all(levels.values()) else None
 
 
 def mean_and_deviation(found: Spread | None, digits: int = 2) -> str:

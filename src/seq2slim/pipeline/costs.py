@@ -49,7 +49,7 @@ def measured_rate(runner: Runner, stages: Iterable[Stage]) -> float | None:
     timed = [(s, runner.done(s)["seconds"]) for s in trained if not runner.done(s)["resumed"]]
     if not timed:
         return None
-    return sum(operations(s, _counts(runner, s)) for s, _ in timed) / sum(seconds for _, seconds in timed)
+    return sum(operations(s, _counts(runner, s)) for s, _ in timed) / sum(max(t - OVERHEAD, t / 10) for _, t in timed)
 
 
 def _counts(runner: Runner, stage: Stage) -> Counts:

@@ -23,12 +23,12 @@ def against_percent_pruned(
     """
     if len(curves) > len(LINES):
         raise ValueError(f"the style tells {len(LINES)} lines apart, got {len(curves)}: {', '.join(curves)}")
-    fig, axes = figure("weights pruned (%)", y_label)
+    fig, axes = figure("weights pruned (%)", y_label, width=7.5)
     for line, (label, points) in zip(LINES, curves.items()):
         x, mean, deviation = zip(*points)
         axes.errorbar(x, mean, [0 if math.isnan(d) else d for d in deviation], capsize=2, elinewidth=0.8, **line)
         axes.plot([], [], label=label, **line)  # in the legend without the bars
     for number, (label, height) in enumerate((levels or {}).items()):
         axes.axhline(height, color="black", linewidth=0.8, linestyle=(0, (1, 1 + 2 * number)), label=label)
-    axes.legend(frameon=False, fontsize=8)
+    fig.legend(frameon=False, fontsize=8, loc="outside right upper")  # beside the axes: curves may go anywhere
     return save(fig, path)

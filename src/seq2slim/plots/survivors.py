@@ -64,6 +64,7 @@ def words_by_frequency(words: dict[str, dict[str, list]], path: Path) -> list[Pa
         places = range(len(bins["rank"]))
         axes.bar(places, bins["dead"], label="fully pruned words", zorder=2, **BARS[0])
         axes.set_ylim(0, max(1, *bins["dead"]) * 1.15)
+        axes.yaxis.get_major_locator().set_params(integer=True)
         axes.set_xticks(list(places)[::4], [f"{rank:,}" for rank in bins["rank"][::4]], fontsize=8)
         axes.set_xlabel("frequency rank of the word (1 the most frequent)", fontsize=8)
         axes.set_ylabel("fully pruned words", fontsize=8)
