@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 from experiments import study, study_report
 from experiments.study import Entry, Models, Section, compared, model_entry
-from experiments.study_rows import BASELINE, CORRECTED, Rows, better_dense, difference, mean_and_deviation, retrained
+from experiments.study_rows import Rows, better_dense, difference, mean_and_deviation, retrained
 from seq2slim.pipeline import results
 from seq2slim.plots.curves import against_percent_pruned
 
@@ -78,13 +78,13 @@ def retrained_entries(models: Models, sparsities, **columns) -> list[Entry]:
 def section(rows: Rows, series: dict, path) -> Section:
     """The curves, the models in numbers, and the paired bootstraps, of each corpus."""
     main = rows.of(part="main")
-    curves = {label: main.curve("beam_bleu", BASELINE, model=name) for name, label in LABELS.items()}
+    curves = {label: main.curve("beam_bleu", model=name) for name, label in LABELS.items()}
     levels = {name: main.spread("beam_bleu", model=name) for name in ("baseline", "control")}
     figures = against_percent_pruned(
         {label: curve for label, curve in curves.items() if curve}, "BLEU", path,
         {name: found.mean for name, found in levels.items() if found},
     )  # fmt: skip
-    text = f"{model_table(main)}\n{summary(main)}{comparison_table(main)}\nFigure: {CORRECTED}\n"
+    text = f"{model_table(main)}\n{summary(main)}{comparison_table(main)}"
     headline = rows.of(part="headline")
     if len(headline):
         text += f"\n{headline.rows[0]['corpus']}, one seed:\n\n{model_table(headline)}\n"

@@ -7,7 +7,6 @@ Cost: nothing once fig6_retraining is there.
 Expected: the gap falls with the percentage pruned; training loss rises faster than validation loss falls.
 """
 
-import math
 from dataclasses import dataclass
 
 from experiments import fig6_retraining, study, study_report
@@ -40,7 +39,7 @@ def entries(config: study.Config, seed: int) -> list[Entry]:
 def section(rows: Rows, series: dict, path) -> Section:
     """Losses of training and validation against the percentage, retrained; 0% is the control, trained as long."""
     curves = {
-        label: [(0.0, rows.spread(value, **CONTROL).mean, math.nan), *rows.curve(value, CONTROL, model="retrained")]
+        label: [(0.0, *rows.spread(value, **CONTROL)[:2]), *rows.curve(value, model="retrained")]
         for label, value in (("validation", valid_loss), ("training sample", train_loss))
     }
     figures = against_percent_pruned(curves, "loss (nats per token)", path)
@@ -54,6 +53,6 @@ def section(rows: Rows, series: dict, path) -> Section:
         )
     table = results.table(lines, ["model", "pruned", "training", "validation", "gap"])
     return Section(
-        f"Loss in nats per token; in the figure 0% is the control, and each seed is set off from its own.\n\n{table}",
+        f"Loss in nats per token; in the figure 0% is the control.\n\n{table}",
         figures,
     )

@@ -58,10 +58,10 @@ def section(rows: Rows, series: dict, path) -> Section:
     """The curves, and the models in numbers."""
     baseline = rows.spread("beam_bleu", **BASELINE)[:2]
     curves = {
-        "pruned class-blind": [(0.0, *baseline), *rows.curve("beam_bleu", BASELINE, scheme="class_blind")],
-        "class-uniform": rows.curve("beam_bleu", BASELINE, scheme="class_uniform"),
-        "class-distribution": rows.curve("beam_bleu", BASELINE, scheme="class_distribution"),
-        "class-blind, retrained": rows.curve("beam_bleu", BASELINE, model="retrained"),
+        "pruned class-blind": [(0.0, *baseline), *rows.curve("beam_bleu", scheme="class_blind")],
+        "class-uniform": rows.curve("beam_bleu", scheme="class_uniform"),
+        "class-distribution": rows.curve("beam_bleu", scheme="class_distribution"),
+        "class-blind, retrained": rows.curve("beam_bleu", model="retrained"),
     }
     figures = against_percent_pruned(curves, "BLEU", path, {"control": rows.spread("beam_bleu", model="control").mean})
     lines = [

@@ -36,20 +36,9 @@ class Rows:
         """The percentages that such rows have, ascending."""
         return sorted({row["percent"] for row in self.of(**columns).rows})
 
-    def curve(self, value: Value, reference: dict, **columns) -> list[tuple[float, float, float]]:
-        """(percent, mean, standard deviation or nan) of such rows, ascending.
-
-        Not all percentages have all seeds. So that a curve does not jump where seeds drop out, a mean is that of the
-        `reference` rows over all seeds plus the mean difference of each seed from its own reference; where all seeds
-        are there, that is the plain mean. The deviation is that of the differences.
-        """
-        level = self.spread(value, **reference)
-        points = []
-        for x in self.percents(**columns):
-            if level and (own := self.differences(value, columns | {"percent": x}, reference)):
-                found = spread(own)
-                points.append((x, level.mean + found.mean, found.deviation))
-        return points
+    def curve(self, value: Value, **columns) -> list[tuple[float, float, float]]:
+        """(percent, mean, standard deviation or nan) of such rows over the seeds that have them, ascending."""
+        return [(x, *self.spread(value, percent=x, **columns)[:2]) for x in self.percents(**columns)]
 
     def differences(self, value: Value, system: dict, baseline: dict) -> list[float]:
         """System - baseline, seed by seed, of the seeds that have both."""
@@ -58,10 +47,6 @@ class Rows:
 
 
 NATS = 0.1  # a loss that is noisier than this decides nothing, as BLEU that is noisier than 1
-CORRECTED = (
-    "A mean is that of the baselines of all seeds plus the mean difference of each seed from its own baseline; ± is of "
-    "the differences."
-)
 BASELINE = {"model": "baseline", "percent": 0.0}
 CONTROL = {"model": "control", "percent": 0.0}
 
