@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from experiments import study, study_report
 from experiments.study import Entry, Models, Section, model_entry
 from experiments.study_rows import BASELINE, Rows, mean_and_deviation
-from seq2slim.evaluation.statistics import Spread
 from seq2slim.pipeline import results
 from seq2slim.plots.curves import against_percent_pruned
 
@@ -59,14 +58,9 @@ def section(rows: Rows, series: dict, path) -> Section:
     figures = against_percent_pruned(curves, "BLEU", path)
     lines = [
         {"pruned": f"{x:g}%", "seeds": len(rows.by_seed("beam_bleu", scheme=SHOWN[0], percent=x))}
-        | {
-            name: mean_and_deviation(Spread(*point[1:], 0))
-            for name, points in curves.items()
-            for point in points
-            if point[0] == x
-        }
+        | {scheme: mean_and_deviation(rows.spread("beam_bleu", scheme=scheme, percent=x)) for scheme in SHOWN}
         for x in rows.percents(model="pruned")
     ]
-    table = results.table(lines, ["pruned", "seeds", *curves])
-    text = f"BLEU not retrained, over the seeds that have the row; the baseline has {mean_and_deviation(level)}.\n\n{table}"
+    table = results.table(lines, ["pruned", "seeds", *SHOWN])
+    text = f"BLEU, not retrained, over the seeds that have the row; baseline {mean_and_deviation(level)}.\n\n{table}"
     return Section(text, figures)
