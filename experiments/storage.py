@@ -57,7 +57,7 @@ def entries(config: study.Config, seed: int) -> list[Entry]:
 
 def section(rows: Rows, series: dict, path) -> Section:
     """Sizes by codec, as bars and in numbers."""
-    sizes = [row for row in rows.rows if "bytes" in row]
+    sizes = [row for part in ("main", "paper") for row in rows.of(part=part).rows if "bytes" in row]
     kinds = {
         "retrained, 80% pruned": rows.of(part="main", model="retrained"),
         f"{rows.of(part='paper').rows[0]['model']} shape, 80% pruned": rows.of(part="paper"),
