@@ -277,6 +277,7 @@ def _collect(runner: Runner, config: Config, seed: int, name: str, entries: list
         "baseline": home_name(Models(config, seed).baseline),
     }  # fmt: skip
     rows, series = [], {}
+    _, there = results.published(report.folder(runner, NAME))  # of a row that another experiment keeps a series of
     for order, entry in enumerate(entries):
         own = identity(entry.stage)
         columns = {**common, "order": order, **entry.columns}
@@ -285,7 +286,7 @@ def _collect(runner: Runner, config: Config, seed: int, name: str, entries: list
             rows.append({**row, **columns, "published": True})
         else:
             rows.append(report.result_row(runner, entry.stage, **columns) | entry.more(runner))
-            own_series = entry.series(runner) if entry.series else {}
+            own_series = entry.series(runner) if entry.series else there.get(own, {})
         if own_series:
             series[own] = own_series
     return report.store(runner, NAME, rows, series)
