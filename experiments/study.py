@@ -5,6 +5,7 @@ An experiment of the study is a module with `entries(config, seed) -> list[Entry
 one folder of rows and series: results/see2016.
 """
 
+import shlex
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -21,7 +22,7 @@ from seq2slim.pipeline import costs, results
 from seq2slim.pipeline.console import duration
 from seq2slim.pipeline.recipes import RECIPES, Recipe, adam
 from seq2slim.pipeline.runner import Runner
-from seq2slim.pipeline.stage import Stage, home_name, identity
+from seq2slim.pipeline.stage import Stage, differing, home_name, identity
 from seq2slim.pipeline.stages.evaluate import Compare, Evaluate
 from seq2slim.pipeline.stages.prune import Prune
 from seq2slim.pipeline.stages.text import Text
@@ -80,6 +81,18 @@ class Config:
         """Names one study: rows of the same study are compared with each other and with no others."""
         recipe = self.recipe + ("" if self.settings == RECIPES[self.recipe] else " (changed)")
         return f"{self.title or self.corpus.name}, recipe {recipe}, {self.split}"
+
+    @property
+    def command(self) -> str:
+        """What to type for this study; the paths of a `text` corpus are for whoever types it to fill in."""
+        options = [f"--recipe {self.recipe}", f"--seeds {' '.join(map(str, self.seeds))}", f"--split {self.split}"]
+        options += [f"--tokenize {self.tokenize}", f"--corpus.name {self.corpus.name}"]
+        if self.corpus.name == "text":
+            options += [f"--corpus.{split} {split}.source {split}.target" for split in ("train", "valid", "test")]
+        options += report.typed(differing(self.settings, RECIPES[self.recipe]), "--settings.")
+        if self.title:
+            options.append(f"--title {shlex.quote(self.title)}")
+        return f'make experiment EXP={NAME} ARGS="{" ".join(options)}"'
 
     def is_first(self, seed: int) -> bool:
         """Whether `seed` is the one that has every row."""
@@ -274,7 +287,7 @@ def _collect(runner: Runner, config: Config, seed: int, name: str, entries: list
     runner.run([entry.stage for entry in entries if identity(entry.stage) not in taken])
     common = {
         "experiment": name, "group": f"{config.study}, {name}, seed {seed}", "study": config.study, "seed": seed,
-        "baseline": home_name(Models(config, seed).baseline),
+        "baseline": home_name(Models(config, seed).baseline), "command": config.command,
     }  # fmt: skip
     rows, series = [], {}
     _, there = results.published(report.folder(runner, NAME))  # of a row that another experiment keeps a series of

@@ -64,7 +64,8 @@ def study_text(name: str, rows: Rows, series: dict, folder: Path) -> tuple[str, 
     for module, found in sections.items():
         text += f"\n### {study.name_of(module)}\n\n{module.__doc__.splitlines()[0]}\n\n{found.text}\n"
         text += "".join(f"![{p.stem}]({p.name})\n" for p in found.figures if p.suffix == ".svg")
-    return text, figures
+    commands = sorted({row["command"] for row in rows.rows})
+    return text + "\nCommand:\n\n" + "".join(f"    {command}\n" for command in commands), figures
 
 
 def _link(claim, drawn: dict[str, list[str]]) -> str:

@@ -152,8 +152,8 @@ def rows_of(experiment, *lines):
     """Rows with what every row has."""
     return [
         {
-            "experiment": experiment, "study": "toy", "baseline": "b", "part": "main", "order": order,
-            "identity": f"{experiment}{order}", "seed": 1, **line,
+            "experiment": experiment, "study": "toy", "baseline": "b", "command": "make it", "part": "main",
+            "order": order, "identity": f"{experiment}{order}", "seed": 1, **line,
         }
         for order, line in enumerate(lines)
     ]  # fmt: skip
@@ -358,6 +358,18 @@ class TestClaims:
         evidence = Evidence(Rows(rows), {rows[0]["identity"]: {"gate_density": lines}})
         for claim in claims.claims_redundancy.CLAIMS:
             assert claims.judge(claims.Claim(*claim), evidence)["verdict"] == expected[claim[0]], claim[1]
+
+
+def test_what_to_type_names_what_was_chosen_and_no_path(tmp_path):
+    pair = (str(tmp_path / "a"), str(tmp_path / "b"))
+    own = replace(study.start(["--recipe", "quick"]), corpus=CorpusConfig("text", pair, pair, pair), title="my text")
+    own = replace(own, settings=replace(own.settings, max_length=7), seeds=(4, 5))
+    for option in (
+        "--recipe quick", "--seeds 4 5", "--corpus.train train.source train.target", "--settings.max-length 7",
+        "--title 'my text'",
+    ):  # fmt: skip
+        assert option in own.command
+    assert str(tmp_path) not in own.command
 
 
 class TestRows:
