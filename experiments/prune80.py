@@ -137,24 +137,10 @@ def command(config: Config) -> str:
         options += [f"--corpus.{split} {split}.source {split}.target" for split in ("train", "valid", "test")]
     if config.corpus.languages:
         options.append(f"--corpus.languages {' '.join(config.corpus.languages)}")
-    options += _typed(differing(config.settings, RECIPES[config.recipe]), "--settings.")
+    options += report.typed(differing(config.settings, RECIPES[config.recipe]), "--settings.")
     if config.title:
         options.append(f"--title {shlex.quote(config.title)}")
     return f'make experiment EXP=prune80 ARGS="{" ".join(options)}"'
-
-
-def _typed(options: dict, prefix: str) -> list[str]:
-    """Nested options as they are typed: dotted names, and a flag for a truth value."""
-    words = []
-    for name, value in options.items():
-        name = name.replace("_", "-")
-        if isinstance(value, dict):
-            words += _typed(value, f"{prefix}{name}.")
-        elif isinstance(value, bool):
-            words.append(f"{prefix}{'' if value else 'no-'}{name}")
-        else:
-            words.append(f"{prefix}{name} {value}")
-    return words
 
 
 MODEL_COLUMNS = {

@@ -41,3 +41,17 @@ def write(path: Path, text: str):
     """Writes a report whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
     results.write_atomically(path, text)
+
+
+def typed(options: dict, prefix: str) -> list[str]:
+    """Nested options as they are typed: dotted names, and a flag for a truth value."""
+    words = []
+    for name, value in options.items():
+        name = name.replace("_", "-")
+        if isinstance(value, dict):
+            words += typed(value, f"{prefix}{name}.")
+        elif isinstance(value, bool):
+            words.append(f"{prefix}{'' if value else 'no-'}{name}")
+        else:
+            words.append(f"{prefix}{name} {value}")
+    return words

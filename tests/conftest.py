@@ -14,17 +14,17 @@ ROOT = Path(__file__).parent.parent
 
 
 class SmokeRun(NamedTuple):
-    """`run prune80 --smoke` as a person types it, in a process and a runs folder of its own."""
+    """`run EXPERIMENT --smoke` as a person types it, in a process and a runs folder of its own."""
 
     runs: Path
     code: int
     output: str
 
-    def again(self) -> "SmokeRun":
+    def again(self, experiment: str = "prune80", *arguments: str) -> "SmokeRun":
         """The same command in the same runs folder."""
         environment = {name: value for name, value in os.environ.items() if not name.startswith("JAX_")}
         environment |= {"SEQ2SLIM_RUNS": str(self.runs), "COLUMNS": "200"}
-        command = [sys.executable, "-m", "seq2slim", "run", "prune80", "--smoke"]
+        command = [sys.executable, "-m", "seq2slim", "run", experiment, "--smoke", *arguments]
         done = subprocess.run(
             command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
         )

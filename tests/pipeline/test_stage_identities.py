@@ -8,7 +8,7 @@ from seq2slim.data.corpora import CorpusConfig
 from seq2slim.data.vocabulary import VocabularyConfig
 from seq2slim.models import PRESETS, ModelOptions, Seq2SeqConfig
 from seq2slim.pipeline.search import SearchConfig
-from seq2slim.pipeline.stage import identity
+from seq2slim.pipeline.stage import differing, identity, parents
 from seq2slim.pipeline.stages.evaluate import Compare, Evaluate
 from seq2slim.pipeline.stages.prune import Prune
 from seq2slim.pipeline.stages.text import Text, load_corpus
@@ -99,6 +99,8 @@ def test_a_preset_that_another_model_uses_changes_nothing(text, monkeypatch):
         ("compare.samples", 10, {"compare"}),
         ("prune.sparsity", 0.9, {"prune", "retrain", "system", "compare"}),
         ("prune.scheme", "class_uniform", {"prune", "retrain", "system", "compare"}),
+        ("prune.only", "softmax", {"prune", "retrain", "system", "compare"}),
+        ("prune.shuffled", True, {"prune", "retrain", "system", "compare"}),
         ("retrain.seed", 2, {"retrain", "system", "compare"}),
         ("retrain.training", TrainingConfig(epochs=3), {"retrain", "system", "compare"}),
         ("train.seed", 2, EVERYTHING - {"text"}),
@@ -109,6 +111,14 @@ def test_a_preset_that_another_model_uses_changes_nothing(text, monkeypatch):
 )
 def test_an_option_changes_its_stage_and_what_stands_on_it(text, option, value, expected):
     assert changed(chain(text), chain(text, **{option: value})) == expected
+
+
+def test_training_under_masks_is_another_stage_and_without_them_the_same_as_before_there_were_any(text):
+    dense = Train(text, ModelOptions("tiny"))
+    assert parents(dense) == (text,)
+    assert "masks" not in differing(dense)
+    sparse = [replace(dense, masks=Prune(dense, sparsity=x)) for x in (0.8, 0.9)]
+    assert len({identity(stage) for stage in (dense, *sparse)}) == 3
 
 
 def test_how_text_becomes_tokens_changes_everything(text):

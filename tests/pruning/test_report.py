@@ -75,6 +75,19 @@ def test_density_of_each_subgroup():
         pruning.subgroup_density(mask, 3)
 
 
+@pytest.mark.parametrize(("inputs", "squares"), [(5, 8), (3, 4)])
+def test_density_on_and_off_the_diagonals(inputs, squares):
+    units = 5
+    mask = np.random.default_rng(inputs).random((inputs + units, 4 * units)) < 0.4
+    found = pruning.diagonal_density(jnp.asarray(mask), units)
+    assert len(found) == squares  # feed-forward blocks only where the input is as wide as the layer
+    for (part, gate), (on, off) in found.items():
+        row, column = inputs if part == "recurrent" else 0, units * ["i", "f", "o", "h-hat"].index(gate)
+        cells = {(a, b): mask[row + a, column + b] for a in range(units) for b in range(units)}
+        assert on == pytest.approx(np.mean([kept for (a, b), kept in cells.items() if a == b]))
+        assert off == pytest.approx(np.mean([kept for (a, b), kept in cells.items() if a != b]))
+
+
 def test_dead_words_have_no_weight_left():
     embedding = np.ones((6, 3), np.float32)
     embedding[1] = 0

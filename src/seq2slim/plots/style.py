@@ -13,6 +13,15 @@ LINES = (
     {"color": "#1f6fb4", "linestyle": "-", "marker": "o", "markersize": 3},
     {"color": "#888888", "linestyle": "--"},
     {"color": "#c04020", "linestyle": "-.", "marker": "s", "markersize": 3},
+    {"color": "#555555", "linestyle": ":", "marker": "^", "markersize": 4},
+    {"color": "#3a9a6a", "linestyle": "--", "marker": "x", "markersize": 4},
+)
+# Bars side by side, from light to dark, told apart by hatching too.
+BARS = (
+    {"facecolor": "#e8e8e8", "edgecolor": "#000000", "linewidth": 0.6},
+    {"facecolor": "#9fc3e6", "edgecolor": "#000000", "linewidth": 0.6, "hatch": "///"},
+    {"facecolor": "#777777", "edgecolor": "#000000", "linewidth": 0.6},
+    {"facecolor": "#ffffff", "edgecolor": "#c04020", "linewidth": 0.6, "hatch": "xxx"},
 )
 
 
@@ -24,6 +33,11 @@ def figure(x_label: str, y_label: str, width: float = 6.0, height: float = 3.4):
     axes.spines[["top", "right"]].set_visible(False)
     axes.grid(alpha=0.25, linewidth=0.5)
     return fig, axes
+
+
+def panels(rows: int, columns: int, width: float = 6.0, height: float = 3.4):
+    """A figure of several panels without axes of their own. Returns: (figure, array [rows, columns] of axes)."""
+    return plt.subplots(rows, columns, figsize=(width, height), layout="constrained", squeeze=False)
 
 
 def save(fig, path: Path) -> list[Path]:

@@ -10,7 +10,7 @@ keeps, and a scalar True for a leaf that is never pruned.
 
 from seq2slim.pruning.classes import NEVER_PRUNED, classes_by_rules, each_leaf, lstm_subgroups
 from seq2slim.pruning.masks import MaskCounts, MaskOverlap, all_true, apply_masks, count, overlap
-from seq2slim.pruning.report import ClassRow, Summary, dead_words, subgroup_density, summary
+from seq2slim.pruning.report import ClassRow, Summary, dead_words, diagonal_density, subgroup_density, summary
 from seq2slim.pruning.schedules import gradual, is_due, iterative, one_shot
 from seq2slim.pruning.schemes import class_blind, class_distribution, class_uniform, random, shuffled_within_class
 from seq2slim.pruning.sparse_update import keep_pruned
@@ -29,6 +29,7 @@ __all__ = [
     "classes_by_rules",
     "count",
     "dead_words",
+    "diagonal_density",
     "each_leaf",
     "gradual",
     "is_due",

@@ -94,6 +94,26 @@ def subgroup_density(mask, units: int) -> dict[tuple[str, str], float]:
     return {name: float(mask[place].mean()) for name, place in lstm_subgroups(units).items()}
 
 
+def diagonal_density(mask, units: int) -> dict[tuple[str, str], tuple[float, float]]:
+    """Fraction kept on the main diagonal of each square subgroup of a fused LSTM kernel, and off it (sec. 4.5, fig. 8).
+
+    A weight on the diagonal connects a cell with the cell of the same number below it or one step before it.
+
+    Args: mask, units: as in `subgroup_density`.
+    Returns: (part, gate) -> (density on the diagonal, density off it), in [0, 1]. Feed-forward subgroups are left out
+      unless the input is as wide as the layer, and all are where H is 1 and nothing is off the diagonal.
+    Raises: as `subgroup_density`.
+    """
+    subgroup_density(mask, units)  # checks the shape
+    mask, found = np.asarray(mask), {}
+    for name, place in lstm_subgroups(units).items():
+        block = mask[place]
+        if block.shape[0] == block.shape[1] > 1:
+            kept = int(np.diagonal(block).sum())
+            found[name] = kept / units, (int(block.sum()) - kept) / (units * (units - 1))
+    return found
+
+
 def dead_words(embedding) -> np.ndarray:
     """The words whose whole embedding is pruned (See et al. 2016, sec. 4.5).
 

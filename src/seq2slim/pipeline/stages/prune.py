@@ -1,12 +1,14 @@
-"""Pruning a trained model once, by one of the schemes of See et al. 2016."""
+"""Pruning a trained model once, by one of the schemes of See et al. 2016 or by a control that ignores magnitude."""
 
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Literal
 
+import jax
+
 from seq2slim import pruning
 from seq2slim.models import weight_classes
-from seq2slim.pipeline.model_files import load_model, save_model
+from seq2slim.pipeline.model_files import Model, load_model, save_model
 from seq2slim.pipeline.stage import Stage, home_name
 from seq2slim.pipeline.stages.text import Text
 
@@ -14,6 +16,7 @@ SCHEMES = {
     "class_blind": pruning.class_blind,
     "class_uniform": pruning.class_uniform,
     "class_distribution": pruning.class_distribution,
+    "random": pruning.random,
 }
 
 
@@ -23,14 +26,18 @@ class Prune(Stage):
 
     Attributes:
       parent: Train or Retrain.
-      scheme: how sparsity is shared among the weight classes.
+      scheme: how sparsity is shared among the weight classes; `random` draws the weights whatever their magnitude.
       sparsity: fraction pruned, in [0, 1].
+      only: prune this weight class alone, at the amount that the scheme gives it ("" prunes all; See et al., fig. 4).
+      shuffled: prune as many weights of each class as the scheme does, at places drawn at random.
     """
 
     kind: ClassVar[str] = "prune"
     parent: Stage
-    scheme: Literal["class_blind", "class_uniform", "class_distribution"] = "class_blind"
+    scheme: Literal["class_blind", "class_uniform", "class_distribution", "random"] = "class_blind"
     sparsity: float = 0.8
+    only: str = ""
+    shuffled: bool = False
 
     @property
     def text(self) -> Text:
@@ -49,14 +56,29 @@ class Prune(Stage):
             raise ValueError(f"sparsity is a fraction in [0, 1], got {self.sparsity}")
 
     def describe(self) -> str:
-        return f"{self.sparsity:.0%} {self.scheme} of {home_name(self.parent)}"
+        what = f"{100 * self.sparsity:g}% {self.scheme}{', shuffled' if self.shuffled else ''}"
+        return f"{what}{f', {self.only} alone' if self.only else ''} of {home_name(self.parent)}"
 
     def run(self, home: Path, context) -> dict:
         model = load_model(context.home(self.parent), context.console.say)
         classes = pruning.classes_by_rules(model.params, weight_classes(model.config))
-        masks = SCHEMES[self.scheme](model.params, sparsity=self.sparsity, classes=classes, masks=model.masks)
+        masks = self.choose(model, classes)
         report = pruning.summary(model.params, masks, classes=classes)
         context.console.say(str(report))
         pruned = model._replace(params=pruning.apply_masks(model.params, masks), masks=masks)
         save_model(home, pruned, context.home(self.text))
         return {"classes": [row._asdict() for row in report.rows]}
+
+    def choose(self, model: Model, classes):
+        """Masks over the parent's model. Raises: ValueError if it has no class `only`."""
+        key = jax.random.fold_in(jax.random.key(self.seed), 2)  # 0 and 1 are those of training
+        drawn = {"key": key} if self.scheme == "random" else {}
+        chosen = SCHEMES[self.scheme](model.params, sparsity=self.sparsity, classes=classes, masks=model.masks, **drawn)
+        if self.shuffled:
+            chosen = pruning.shuffled_within_class(chosen, key, classes=classes)
+        if not self.only:
+            return chosen
+        if self.only not in (names := set(jax.tree.leaves(classes)) - {pruning.NEVER_PRUNED}):
+            raise ValueError(f"only must be one of {sorted(names)}, got {self.only!r}")
+        before = pruning.all_true(model.params, classes) if model.masks is None else model.masks
+        return jax.tree.map(lambda name, new, old: new if name == self.only else old, classes, chosen, before)

@@ -37,6 +37,9 @@ class Train(Stage):
       text: what it learns from. model: its architecture. training: how.
       reverse_source: whether the encoder reads the source backwards (Luong et al. 2015).
       seed: of initialisation, batches and dropout.
+      masks: a pruned model of the same architecture, whose masks hold from the first step on: "sparse from the
+        beginning" (See et al. 2016, sec. 4.3). With the seed that its own baseline was trained from, the
+        surviving weights start where they started there: a lottery ticket (Frankle & Carbin 2019).
     """
 
     kind: ClassVar[str] = "train"
@@ -45,6 +48,10 @@ class Train(Stage):
     training: TrainingConfig = TrainingConfig()
     reverse_source: bool = True
     seed: int = 1
+    masks: Stage | None = None
+
+    def describe(self) -> str:
+        return super().describe() + (f", under the masks of {home_name(self.masks)}" if self.masks else "")
 
     def content_hash(self) -> str:
         """What the preset stands for: a preset is a name, and its numbers may change."""
@@ -54,7 +61,13 @@ class Train(Stage):
         source, target = texts.vocabularies(context.home(self.text))
         config = self.model.build(len(source), len(target))
         params = init_params(config, jax.random.fold_in(jax.random.key(self.seed), 0))
-        return _train(self, Model(config, params, None, self.reverse_source), self.training, home, context)
+        model = Model(config, params, None, self.reverse_source)
+        if self.masks is not None:
+            masks = load_model(context.home(self.masks), context.console.say).masks
+            if masks is None:
+                raise ValueError(f"masks must be of a pruned model; {home_name(self.masks)} is dense")
+            model = model._replace(params=pruning.apply_masks(params, masks), masks=masks)
+        return _train(self, model, self.training, home, context)
 
 
 @dataclass(frozen=True)

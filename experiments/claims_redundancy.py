@@ -1,0 +1,110 @@
+"""The claims of section 4.5 and figure 8 of See et al. (2016): words, gates, halves, diagonals. See `claims`."""
+
+import math
+
+from experiments.evidence import Evidence, NotRun
+from experiments.fig8_redundancy import by_gate
+
+ORDER = ("h-hat", "i", "o", "f")  # from the most to the least of a gate's weights that survive
+DIAGONAL = 4.0  # standard deviations above the density off the diagonal: by chance in one block of 30,000
+
+
+def _row(evidence: Evidence) -> dict:
+    return evidence.main("fig8_redundancy").rows[0]
+
+
+def _gates(evidence: Evidence) -> list[dict]:
+    return by_gate(_lines(evidence))
+
+
+def _lines(evidence: Evidence) -> list[dict]:
+    series = evidence.series.get(_row(evidence)["identity"])
+    if series is None:
+        raise NotRun
+    return series["gate_density"]
+
+
+def _layers(evidence: Evidence, side: str) -> list[dict]:
+    """Lines of one side's matrices by layer, the lowest first; where the encoder reads both ways, its forward half."""
+    return [line for line in _gates(evidence) if line["matrix"].startswith(side) and "backward" not in line["matrix"]]
+
+
+def whole_words_go(evidence: Evidence):
+    """Holds if both sides have fully pruned words among those that occur, the target side more."""
+    row = _row(evidence)
+    source, target = row["source_dead"], row["target_dead"]
+    text = f"{source:,} of {row['source_words']:,} source, {target:,} of {row['target_words']:,} target words"
+    return text, 0 < source < target
+
+
+def rare_words_go_first(evidence: Evidence):
+    """Holds if on both sides the density of a word's embedding falls with its frequency rank."""
+    rho = [_row(evidence)[f"{side}_rank_correlation"] for side in ("source", "target")]
+    return f"rank with density: source {rho[0]:+.2f}, target {rho[1]:+.2f}", all(value < 0 for value in rho)
+
+
+def gates_in_order(evidence: Evidence):
+    """Holds if in every LSTM matrix more survives of h-hat than of i, of i than of o, of o than of f."""
+    orders = {line["matrix"]: tuple(sorted(ORDER, key=lambda gate: -line[gate])) for line in _gates(evidence)}
+    shown = "; ".join(f"{matrix}: {' > '.join(order)}" for matrix, order in orders.items())
+    return shown, all(order == ORDER for order in orders.values())
+
+
+def low_layers_differ_most(evidence: Evidence):
+    """Holds if on both sides the density of h-hat over that of the other gates is higher in the lowest layer."""
+    texts, holds = [], []
+    for side in ("source", "target"):
+        layers = _layers(evidence, side)
+        if len(layers) < 2:
+            return "one layer", None
+        low, top = (line["h-hat"] / max(line[gate] for gate in ORDER[1:]) for line in (layers[0], layers[-1]))
+        texts.append(f"{side} {low:.2f} low, {top:.2f} top")
+        holds.append(low > top)
+    return f"h-hat over the densest gate: {'; '.join(texts)}", all(holds)
+
+
+def halves_change_over(evidence: Evidence):
+    """Holds if on both sides the lowest layer keeps more feed-forward, the top one more recurrent weights."""
+    texts, holds = [], []
+    for side in ("source", "target"):
+        layers = _layers(evidence, side)
+        if len(layers) < 2:
+            return "one layer", None
+        low, top = (line["feed-forward"] / line["recurrent"] for line in (layers[0], layers[-1]))
+        texts.append(f"{side} {low:.2f} low, {top:.2f} top")
+        holds.append(low > 1 > top)
+    return f"feed-forward over recurrent: {'; '.join(texts)}", all(holds)
+
+
+def diagonals_survive(evidence: Evidence):
+    """Holds if some square block keeps DIAGONAL standard deviations more on its diagonal than off it."""
+    blocks = [line for line in _lines(evidence) if line["diagonal"] is not None]
+    if not blocks:
+        return "no square block", None
+
+    def excess(line) -> float:
+        sigma = math.sqrt(line["off"] * (1 - line["off"]) / line["units"])
+        return (line["diagonal"] - line["off"]) / sigma if sigma else 0.0
+
+    white = [line for line in blocks if excess(line) >= DIAGONAL]
+    best = max(blocks, key=excess)
+    where = f"{best['matrix']}, {best['part']} {best['gate']}: {best['diagonal']:.0%} on, {best['off']:.0%} off"
+    return f"{len(white)} of {len(blocks)} blocks; most in {where}", bool(white)
+
+
+_HERE = "fig8_redundancy"
+CLAIMS = (
+    ("4.5", "at 80% whole words go, of the target more", "100 source, 1,194 target", _HERE, whole_words_go, "words"),
+    ("4.5", "rare words have embeddings near zero", "yes", _HERE, rare_words_go_first, "words"),
+    (
+        "fig. 8",
+        "more survives of h-hat than of i, o, f, in this order",
+        "all LSTM matrices",
+        _HERE,
+        gates_in_order,
+        "gates",
+    ),
+    ("fig. 8", "h-hat stands out most in low layers", "yes", _HERE, low_layers_differ_most, "gates"),
+    ("fig. 8", "low layers keep more feed-forward, high ones recurrent", "yes", _HERE, halves_change_over, "lstm"),
+    ("fig. 8", "white diagonals appear in some blocks", "yes", _HERE, diagonals_survive, "lstm"),
+)

@@ -1,0 +1,83 @@
+"""A pruned model takes a fraction of the room on disk, by the codec a fifth to a twentieth (See et al. 2016, sec. 4.4).
+
+    make experiment EXP=storage ARGS="--corpus.name text --corpus.train A.en A.de ... --title multi30k-en-de"
+
+Rows: the baseline and the model retrained at 80%, vocabulary left out: bytes under each codec, against float32 and the
+order-0 entropy, and BLEU of what is read back; and the size alone of the paper's 216M weights, drawn and pruned 80%.
+First seed.
+Cost: an evaluation a codec, and for the paper's shape 1 to 2 minutes a codec and 4 GB of memory.
+Expected: lossless over 5 times smaller, int8 over 14, a codebook of 16 over 21; the paper, dense with zeros, 2.9.
+"""
+
+from dataclasses import dataclass
+
+from seq2slim.storage import CODECS
+
+from experiments import study, study_report
+from experiments.study import Entry, Models, Section, model_entry, percent
+from experiments.study_rows import Rows
+from seq2slim.pipeline import results
+from seq2slim.pipeline.stages.store import Store, StoreShape
+from seq2slim.plots.bars import grouped_bars
+
+TAKES_PUBLISHED_ROWS = True
+start = study.start
+smoke = study.smoke
+SPARSITY = 0.8
+
+
+@dataclass(frozen=True)
+class Config(study.Config):
+    """The study's options."""
+
+
+def main(config, runner):
+    """Runs this part of the study, and writes the study's report from all that is there."""
+    study_report.run(["storage"], config, runner)
+
+
+def entries(config: study.Config, seed: int) -> list[Entry]:
+    """Sizes of the first seed's models, BLEU of what is read back, and sizes of the paper's shape."""
+    if not config.is_first(seed):
+        return []
+    models, x = Models(config, seed), percent(SPARSITY)
+    retrained = models.retrained(SPARSITY)
+    made = [
+        Entry(Store(models.baseline), {"part": "main", "model": "baseline", "percent": 0.0}),
+        model_entry(models, "retrained", retrained, SPARSITY),
+    ]
+    for codec in CODECS:
+        stored = Store(retrained, codec)
+        made.append(Entry(stored, {"part": "main", "model": "retrained", "percent": x}))
+        made.append(model_entry(models, "read back", stored, SPARSITY, codec=codec))
+        of_paper = StoreShape(config.paper, config.words, SPARSITY, codec)
+        made.append(Entry(of_paper, {"part": "paper", "model": of_paper.model.preset, "percent": x}))
+    return made
+
+
+def section(rows: Rows, series: dict, path) -> Section:
+    """Sizes by codec, as bars and in numbers."""
+    sizes = [row for part in ("main", "paper") for row in rows.of(part=part).rows if "bytes" in row]
+    kinds = {
+        "retrained, 80% pruned": rows.of(part="main", model="retrained"),
+        f"{rows.of(part='paper').rows[0]['model']} shape, 80% pruned": rows.of(part="paper"),
+    }
+    bars = {label: [row["ratio"] for row in own.rows if "bytes" in row] for label, own in kinds.items()}
+    codecs = [row["codec"] for row in rows.of(part="paper").rows]
+    figures = grouped_bars(codecs, bars, "times smaller than dense float32", path)
+    bleu = {row["codec"]: row["beam_bleu"] for row in rows.of(model="read back").rows}
+    (before,) = (row["beam_bleu"] for row in rows.of(model="retrained").rows if "beam_bleu" in row)
+    lines = [
+        row
+        | {"over_entropy": row["bytes"] / row["entropy_bytes"] - 1}
+        | ({"bleu": bleu[row["codec"]] - before} if row["model"] == "retrained" else {})
+        for row in sizes
+    ]
+    columns = {
+        "model": "", "codec": "", "dense_bytes": ",d", "bytes": ",d", "ratio": ".2f", "entropy_bytes": ",d",
+        "over_entropy": "+.1%", "bleu": "+.2f", "deflated_bytes": ",d", "write_seconds": ".1f", "read_seconds": ".1f",
+    }  # fmt: skip
+    text = (
+        "Bytes of parameters and masks; `deflated_bytes`: dense float32 with its zeros, deflated; `bleu`: change of\n"
+    )
+    return Section(f"{text}BLEU by the codec.\n\n{results.table(lines, columns)}", figures)

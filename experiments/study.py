@@ -1,0 +1,305 @@
+"""The pruning study of See, Luong & Manning (2016): options, models by name, and how its experiments are run.
+
+An experiment of the study is a module with `entries(config, seed) -> list[Entry]`, what it needs for one seed, and
+`section(rows, series, path) -> Section`, what it shows of the rows that are there. All of them share their stages, and
+one folder of rows and series: results/see2016.
+"""
+
+import shlex
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+from types import ModuleType
+from typing import Literal, NamedTuple
+
+from rich.table import Table
+
+from experiments import report
+from seq2slim.data.corpora import CorpusConfig
+from seq2slim.models import ModelOptions
+from seq2slim.pipeline import costs, results
+from seq2slim.pipeline.console import duration
+from seq2slim.pipeline.recipes import RECIPES, Recipe, adam
+from seq2slim.pipeline.runner import Runner
+from seq2slim.pipeline.stage import Stage, differing, home_name, identity
+from seq2slim.pipeline.stages.evaluate import Compare, Evaluate
+from seq2slim.pipeline.stages.prune import Prune
+from seq2slim.pipeline.stages.text import Text
+from seq2slim.pipeline.stages.train import Retrain, Train
+
+NAME = "see2016"
+SCHEMES = ("class_blind", "class_uniform", "class_distribution")
+FRESH = 100  # added to a baseline's seed for what is trained from the beginning from other numbers
+
+
+@dataclass(frozen=True)
+class Config:
+    """What the experiments of the study train and prune.
+
+    Attributes:
+      recipe: where the settings start from.
+      settings: model, vocabulary, training, retraining and search; by default those of the recipe.
+      corpus: parallel text of the study.
+      title: what to call that corpus in the report; its name by default.
+      tokenize: sacreBLEU's tokenizer; "none" where the test set is tokenised.
+      split: what is translated.
+      seeds: of the baselines. The first has every row, the others the headline rows; retraining takes the next number,
+        so that it does not repeat the baseline's batches.
+      curve: sparsities pruned without retraining, first seed.
+      repeated: sparsities pruned and retrained, every seed.
+      once: sparsities retrained for the first seed only.
+      headline: a second corpus on which the first seed of the rows at 80 and 90% is repeated.
+      small: the corpus of the small model without attention (See et al. 2016, sec. 5).
+      paper, words: the model whose size on disk is measured without training it, and words of its vocabularies.
+    """
+
+    recipe: Literal["quick", "small", "base", "see2016", "tiny"] = "small"
+    settings: Recipe = RECIPES["small"]
+    corpus: CorpusConfig = field(default_factory=CorpusConfig)
+    title: str = ""
+    tokenize: str = "13a"
+    split: Literal["valid", "test"] = "test"
+    seeds: tuple[int, ...] = (1, 2, 3)
+    curve: tuple[float, ...] = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
+    repeated: tuple[float, ...] = (0.4, 0.6, 0.8, 0.9)
+    once: tuple[float, ...] = (0.5,)
+    headline: CorpusConfig = field(default_factory=CorpusConfig)
+    small: CorpusConfig = field(default_factory=lambda: CorpusConfig("bible-en-fr"))
+    paper: ModelOptions = ModelOptions("see2016")
+    words: int = 50_000
+
+    def __post_init__(self):
+        if not self.seeds or len(set(self.seeds)) < len(self.seeds):
+            raise ValueError(f"seeds must be different numbers, at least one; got {self.seeds}")
+        for name in ("curve", "repeated", "once"):
+            if list(values := getattr(self, name)) != sorted(set(values)) or not all(0 < x < 1 for x in values):
+                raise ValueError(f"{name} must be ascending fractions between 0 and 1, got {values}")
+
+    @property
+    def study(self) -> str:
+        """Names one study: rows of the same study are compared with each other and with no others."""
+        recipe = self.recipe + ("" if self.settings == RECIPES[self.recipe] else " (changed)")
+        return f"{self.title or self.corpus.name}, recipe {recipe}, {self.split}"
+
+    @property
+    def command(self) -> str:
+        """What to type for this study; the paths of a `text` corpus are for whoever types it to fill in."""
+        options = [f"--recipe {self.recipe}", f"--seeds {' '.join(map(str, self.seeds))}", f"--split {self.split}"]
+        options += [f"--tokenize {self.tokenize}", f"--corpus.name {self.corpus.name}"]
+        if self.corpus.name == "text":
+            options += [f"--corpus.{split} {split}.source {split}.target" for split in ("train", "valid", "test")]
+        options += report.typed(differing(self.settings, RECIPES[self.recipe]), "--settings.")
+        if self.title:
+            options.append(f"--title {shlex.quote(self.title)}")
+        return f'make experiment EXP={NAME} ARGS="{" ".join(options)}"'
+
+    def is_first(self, seed: int) -> bool:
+        """Whether `seed` is the one that has every row."""
+        return seed == self.seeds[0]
+
+
+def start(arguments: Sequence[str], config: Config = Config()) -> Config:
+    """The defaults: settings are those of the recipe that the arguments name."""
+    words = [word for argument in arguments for word in argument.split("=", 1)]
+    named = words[words.index("--recipe") + 1 :][:1] if "--recipe" in words else []
+    return replace(config, recipe=named[0], settings=RECIPES[named[0]]) if named and named[0] in RECIPES else config
+
+
+def smoke(config: Config) -> Config:
+    """Every experiment on the toy, two seeds, in about two minutes."""
+    tiny = RECIPES["tiny"]
+    short = replace(
+        tiny,
+        training=adam(3, 2e-2, label_smoothing=0.0, shapes=1),
+        retraining=adam(2, 2e-2, label_smoothing=0.0, shapes=1),
+        search=replace(tiny.search, beam=2),
+    )
+    toy = CorpusConfig("reverse")
+    return replace(
+        config, recipe="tiny", settings=short, corpus=toy, headline=toy, small=toy, seeds=(1, 2),
+        curve=(0.2, 0.4, 0.8, 0.9), repeated=(0.8, 0.9), once=(0.5,),
+        paper=ModelOptions("tiny"), words=1000,
+    )  # fmt: skip
+
+
+class Models:
+    """The models of one seed on one corpus, by the names that the report uses."""
+
+    def __init__(
+        self, config: Config, seed: int, corpus: CorpusConfig | None = None, model: ModelOptions | None = None
+    ):
+        self.recipe = config.settings
+        self.seed, self.split, self.tokenize = seed, config.split, config.tokenize
+        self.text = Text(corpus or config.corpus, self.recipe.vocabulary, self.recipe.max_length)
+        self.model = model or self.recipe.model
+
+    @cached_property
+    def baseline(self) -> Train:
+        """Dense, from its seed."""
+        return self._trained(self.seed)
+
+    @cached_property
+    def control(self) -> Retrain:
+        """Dense, trained on for as many steps as a pruned model is retrained."""
+        return Retrain(self.baseline, self.recipe.retraining, self.seed + 1)
+
+    def pruned(self, sparsity: float, scheme: str = "class_blind", **options) -> Prune:
+        """The baseline pruned."""
+        return Prune(self.baseline, scheme, sparsity, **options)
+
+    def retrained(self, sparsity: float) -> Retrain:
+        """Pruned class-blind and retrained."""
+        return Retrain(self.pruned(sparsity), self.recipe.retraining, self.seed + 1)
+
+    def sparse(self, sparsity: float) -> Train:
+        """Trained from the beginning under the masks of the pruned model, from other numbers."""
+        return self._trained(self.seed + FRESH, self.pruned(sparsity))
+
+    def ticket(self, sparsity: float) -> Train:
+        """Trained from the beginning under the masks of the pruned model, from the numbers of its baseline."""
+        return self._trained(self.seed, self.pruned(sparsity))
+
+    def shuffled(self, sparsity: float) -> Train:
+        """As `sparse`, from the same numbers, under masks shuffled within each class."""
+        return self._trained(self.seed + FRESH, self.pruned(sparsity, shuffled=True))
+
+    def evaluate(self, model: Stage, split: str | None = None) -> Evaluate:
+        """The row of a model: perplexities and BLEU."""
+        return Evaluate(model, split or self.split, self.recipe.search, self.tokenize)
+
+    def _trained(self, seed: int, masks: Stage | None = None) -> Train:
+        recipe = self.recipe
+        return Train(self.text, self.model, recipe.training, recipe.reverse_source, seed, masks)
+
+
+class Entry(NamedTuple):
+    """One row of an experiment.
+
+    Attributes:
+      stage: yields the row's result, and gives it its identity.
+      columns: what the row is of: `model`, and as they apply `part`, `scheme`, `percent`, ...
+      more: runner -> further columns, read from finished stages.
+      series: runner -> name -> values; None for a row without series.
+    """
+
+    stage: Stage
+    columns: dict
+    more: Callable[[Runner], dict] = lambda runner: {}
+    series: Callable[[Runner], dict] | None = None
+
+
+class Section(NamedTuple):
+    """What an experiment shows: Markdown without its heading, and the figures written."""
+
+    text: str
+    figures: list[Path]
+
+
+def percent(sparsity: float) -> float:
+    """The sparsity of a row, in percent: a key that is the same number however it was computed."""
+    return round(100 * sparsity, 6)
+
+
+def model_entry(models: Models, name: str, stage: Stage, sparsity: float = 0.0, split=None, **columns) -> Entry:
+    """The row of one evaluated model, with the seconds of the stage that made it."""
+    columns = {"part": "main", "model": name, "percent": percent(sparsity), **columns}
+    return Entry(models.evaluate(stage, split), columns, lambda runner: {"seconds": report.seconds(runner, stage)})
+
+
+def compared(models: Models, sparsity: float, split=None, **columns) -> list[Entry]:
+    """Paired bootstrap of a retrained model against baseline and control."""
+    system = models.evaluate(models.retrained(sparsity), split)
+    return [
+        Entry(
+            Compare(models.evaluate(stage, split), system),
+            {"part": "main", "model": f"retrained - {name}", "percent": percent(sparsity), **columns},
+        )
+        for name, stage in (("baseline", models.baseline), ("control", models.control))
+    ]
+
+
+def run(experiments: Sequence[ModuleType], config: Config, runner: Runner) -> tuple[list[dict], dict]:
+    """Runs experiments, one seed after the other. Returns: all rows and series of the study that are stored now.
+
+    With --use-published a row that is published (and its series) is taken as it stands, and marked. Rows are stored
+    after each experiment, so that what was finished before an interruption is there.
+    """
+    known = results.published(Path("experiments") / "results" / NAME) if runner.options.use_published else ([], {})
+    work = [
+        (seed, module, entries)
+        for seed in config.seeds
+        for module in experiments
+        if (entries := _fresh(module.entries(config, seed)))
+    ]
+    _say_cost(runner, work, known)
+    stored = results.published(report.folder(runner, NAME))
+    for seed, module, entries in work:
+        stored = _collect(runner, config, seed, name_of(module), entries, known)
+    return stored
+
+
+def name_of(module: ModuleType) -> str:
+    """fig3_schemes of experiments.fig3_schemes."""
+    return module.__name__.rpartition(".")[2]
+
+
+def _fresh(entries: list[Entry]) -> list[Entry]:
+    """Entries without repetitions: a stage yields one row."""
+    return list({identity(entry.stage): entry for entry in reversed(entries)}.values())[::-1]
+
+
+def _taken(entry: Entry, known: tuple[list[dict], dict]) -> tuple[dict, dict] | None:
+    """(row, series) published of an entry, if all of it is."""
+    rows, series = known
+    own = identity(entry.stage)
+    row = next((row for row in rows if row["identity"] == own), None)
+    return None if row is None or (entry.series and own not in series) else (row, series.get(own, {}))
+
+
+def _say_cost(runner: Runner, work, known):
+    """Prints what is still to be run, and how long it will take, before any of it runs."""
+    missing = [(seed, module, [e.stage for e in entries if not _taken(e, known)]) for seed, module, entries in work]
+    planned = [[line.stage for line in runner.plan(stages, show=False)] for _, _, stages in missing]
+    texts = list({identity(stage): stage for stages in planned for stage in stages if isinstance(stage, Text)}.values())
+    runner.run(texts)
+    rate = costs.measured_rate(runner, [stage for stages in planned for stage in stages]) or costs.RATE
+    table = Table("seed", "experiment", "stages to run", "time", title=f"{NAME}: cost", title_justify="left")
+    counted: set[str] = set()
+    total = 0.0
+    for (seed, module, _), stages in zip(missing, planned):
+        own = {identity(stage): stage for stage in stages if not runner.is_finished(stage)}
+        new = [stage for name, stage in own.items() if name not in counted]
+        counted |= own.keys()
+        seconds = costs.estimate(runner, new, rate)
+        total += seconds
+        table.add_row(str(seed), name_of(module), str(len(new)), duration(seconds) if new else "-")
+    runner.console.show(table)
+    runner.console.say(
+        f"{len(counted)} stages to run, about {duration(total)} at {rate / 1e9:.0f} GFLOP/s; a stage that several "
+        "experiments need is counted where it is needed first"
+    )
+
+
+def _collect(runner: Runner, config: Config, seed: int, name: str, entries: list[Entry], known):
+    """Runs what is missing of one experiment and one seed, and stores its rows. Returns: all that is stored."""
+    taken = {identity(entry.stage): found for entry in entries if (found := _taken(entry, known))}
+    runner.run([entry.stage for entry in entries if identity(entry.stage) not in taken])
+    common = {
+        "experiment": name, "group": f"{config.study}, {name}, seed {seed}", "study": config.study, "seed": seed,
+        "baseline": home_name(Models(config, seed).baseline), "command": config.command,
+    }  # fmt: skip
+    rows, series = [], {}
+    _, there = results.published(report.folder(runner, NAME))  # of a row that another experiment keeps a series of
+    for order, entry in enumerate(entries):
+        own = identity(entry.stage)
+        columns = {**common, "order": order, **entry.columns}
+        if own in taken:
+            row, own_series = taken[own]
+            rows.append({**row, **columns, "published": True})
+        else:
+            rows.append(report.result_row(runner, entry.stage, **columns) | entry.more(runner))
+            own_series = entry.series(runner) if entry.series else there.get(own, {})
+        if own_series:
+            series[own] = own_series
+    return report.store(runner, NAME, rows, series)

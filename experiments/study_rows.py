@@ -1,0 +1,136 @@
+"""Questions to the rows of one study: by model and percentage, over seeds, and what of a difference is noise."""
+
+import math
+from collections.abc import Callable
+from functools import cached_property
+
+from seq2slim.evaluation.statistics import Noise, Spread, pooled_noise, spread
+
+Value = str | Callable[[dict], float]
+
+
+class Rows:
+    """Rows of one study; `of` narrows them down by their columns."""
+
+    def __init__(self, rows: list[dict]):
+        self.rows = sorted(rows, key=lambda row: (row["seed"], row["order"]))
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def of(self, **columns) -> "Rows":
+        """The rows with these values."""
+        return Rows([row for row in self.rows if all(row.get(name) == value for name, value in columns.items())])
+
+    def by_seed(self, value: Value, **columns) -> dict[int, float]:
+        """Seed -> value (a column, or a function of a row), of the rows with these columns; the first of each seed."""
+        read = value if callable(value) else lambda row: row[value]
+        return {row["seed"]: read(row) for row in reversed(self.of(**columns).rows)}
+
+    def spread(self, value: Value, **columns) -> Spread | None:
+        """Mean and deviation over seeds; None if there is no such row."""
+        found = self.by_seed(value, **columns)
+        return spread(list(found.values())) if found else None
+
+    def percents(self, **columns) -> list[float]:
+        """The percentages that such rows have, ascending."""
+        return sorted({row["percent"] for row in self.of(**columns).rows})
+
+    def curve(self, value: Value, **columns) -> list[tuple[float, float, float]]:
+        """(percent, mean, standard deviation or nan) of such rows over the seeds that have them, ascending."""
+        return [(x, *self.spread(value, percent=x, **columns)[:2]) for x in self.percents(**columns)]
+
+    def differences(self, value: Value, system: dict, baseline: dict) -> list[float]:
+        """System - baseline, seed by seed, of the seeds that have both."""
+        a, b = self.by_seed(value, **system), self.by_seed(value, **baseline)
+        return [a[seed] - b[seed] for seed in sorted(a.keys() & b.keys())]
+
+
+NATS = 0.1  # a loss that is noisier than this decides nothing, as BLEU that is noisier than 1
+BASELINE = {"model": "baseline", "percent": 0.0}
+CONTROL = {"model": "control", "percent": 0.0}
+
+
+def retrained(percent: float) -> dict:
+    """Columns of the retrained model."""
+    return {"model": "retrained", "percent": percent}
+
+
+def valid_loss(row: dict) -> float:
+    """Validation loss, nats per token, from the perplexity of a row."""
+    return math.log(row["valid_perplexity"])
+
+
+def train_loss(row: dict) -> float:
+    """Loss on the sample of training pairs, nats per token."""
+    return math.log(row["train_perplexity"])
+
+
+def gap(row: dict) -> float:
+    """Generalisation gap: validation loss - training loss, nats per token."""
+    return valid_loss(row) - train_loss(row)
+
+
+def noise(rows: Rows, value: Value = "beam_bleu") -> Noise | None:
+    """How far retrained - baseline and control - baseline go from seed to seed, pooled over all percentages."""
+    systems = [CONTROL, *(retrained(x) for x in rows.percents(model="retrained"))]
+    return pooled_noise([rows.differences(value, system, BASELINE) for system in systems])
+
+
+class Difference:
+    """The mean over seeds of a difference, and whether it is more than noise (`statistics.Noise`, 95%).
+
+    Where noise is wider than `resolution`, a difference within it decides nothing: the answer is None.
+    """
+
+    def __init__(self, values: list[float], noise: Noise | None, resolution: float = 1.0):
+        self.seeds = len(values)
+        self.mean = sum(values) / len(values)
+        self.width = noise.of(len(values)) if noise else None
+        self.resolution = resolution
+
+    def above(self, bound: float = 0.0) -> bool | None:
+        """Whether it is above `bound` by more than noise."""
+        width = self.width or 0.0
+        if self.mean - width > bound:
+            return True
+        return None if width > self.resolution and self.mean + width >= bound else False
+
+    def below(self, bound: float = 0.0) -> bool | None:
+        """Whether it is below `bound` by more than noise."""
+        width = self.width or 0.0
+        if self.mean + width < bound:
+            return True
+        return None if width > self.resolution and self.mean - width <= bound else False
+
+    def not_below(self, bound: float = 0.0) -> bool | None:
+        """Whether it is at least `bound`, or less by no more than noise."""
+        found = self.below(bound)
+        return None if found is None else not found
+
+    @cached_property
+    def is_noise(self) -> bool:
+        """Less than seeds differ by; never where the noise is not known."""
+        return self.width is not None and abs(self.mean) < self.width
+
+    def __str__(self) -> str:
+        return f"{self.mean:+.2f}" + (" (noise)" if self.is_noise else "")
+
+
+def difference(rows: Rows, system: dict, baseline: dict, value: Value = "beam_bleu") -> Difference | None:
+    """System - baseline over the seeds that have both; None if none has."""
+    values = rows.differences(value, system, baseline)
+    return Difference(values, noise(rows, value), 1.0 if value == "beam_bleu" else NATS) if values else None
+
+
+def better_dense(rows: Rows) -> str | None:
+    """ "baseline" or "control", whichever has the higher mean BLEU; None if one of them is not there."""
+    levels = {name: rows.spread("beam_bleu", model=name, percent=0.0) for name in ("baseline", "control")}
+    return max(levels, key=lambda name: levels[name].mean) if all(levels.values()) else None
+
+
+def mean_and_deviation(found: Spread | None, digits: int = 2) -> str:
+    """ "36.12 ± 0.20", without the deviation for one seed; "-" for nothing."""
+    if found is None:
+        return "-"
+    return f"{found.mean:.{digits}f}" + ("" if math.isnan(found.deviation) else f" ± {found.deviation:.{digits}f}")

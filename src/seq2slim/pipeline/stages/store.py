@@ -1,0 +1,119 @@
+"""Models as sparse files: what they weigh on disk under each codec, and what the codec leaves of them."""
+
+import time
+import zlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from seq2slim import pruning, storage
+from seq2slim.models import ModelOptions, init_params, weight_classes
+from seq2slim.pipeline.model_files import load_model, save_model
+from seq2slim.pipeline.stage import Stage, home_name
+from seq2slim.pipeline.stages.text import Text
+
+FILE = "model.slim"
+
+
+@dataclass(frozen=True)
+class Store(Stage):
+    """The model of `parent` written with `codec` (a key of `storage.CODECS`) and read back: a model to be evaluated.
+
+    The file holds parameters and masks; vocabularies and configuration are left out, so that sizes compare.
+    """
+
+    kind: ClassVar[str] = "store"
+    parent: Stage
+    codec: str = "float32"
+
+    def __post_init__(self):
+        _check_codec(self.codec)
+
+    @property
+    def text(self) -> Text:
+        """What the parent learnt from."""
+        return self.parent.text
+
+    def describe(self) -> str:
+        return f"{home_name(self.parent)} as {self.codec}"
+
+    def run(self, home: Path, context) -> dict:
+        model = load_model(context.home(self.parent), context.console.say)
+        found, params = _written(home / FILE, model.params, model.masks, self.codec)
+        save_model(home, model._replace(params=jax.tree.map(jnp.array, params)), context.home(self.text))
+        return found | {"deflated_bytes": deflated(jax.tree.leaves(model.params))}
+
+
+@dataclass(frozen=True)
+class StoreShape(Stage):
+    """The sizes alone, of a model too large to be trained here: weights drawn from a normal distribution, then pruned.
+
+    Attributes:
+      model: its architecture. words: of each vocabulary. sparsity: pruned class-blind. codec: a key of
+        `storage.CODECS`. seed: of the draw.
+    """
+
+    kind: ClassVar[str] = "store_shape"
+    model: ModelOptions = ModelOptions("see2016")
+    words: int = 50_000
+    sparsity: float = 0.8
+    codec: str = "float32"
+    seed: int = 1
+
+    def __post_init__(self):
+        _check_codec(self.codec)
+
+    def describe(self) -> str:
+        return f"{self.model.preset}, {self.words:,} words, {100 * self.sparsity:g}% pruned, as {self.codec}"
+
+    def run(self, home: Path, context) -> dict:
+        config = self.model.build(self.words, self.words)
+        shapes = jax.eval_shape(lambda key: init_params(config, key), jax.random.key(0))
+        draw = np.random.default_rng(self.seed)
+        params = jax.tree.map(lambda leaf: 0.1 * draw.standard_normal(leaf.shape, np.float32), shapes)
+        classes = pruning.classes_by_rules(params, weight_classes(config))
+        masks = pruning.class_blind(params, self.sparsity, classes=classes)
+        params = pruning.apply_masks(params, masks)
+        found, _ = _written(home / FILE, params, masks, self.codec)
+        (home / FILE).unlink()
+        return found
+
+
+def deflated(arrays: Iterable) -> int:
+    """Bytes of the arrays as they are, zeros and all, deflated: as MATLAB stores them (See et al. 2016, sec. 4.4)."""
+    deflater = zlib.compressobj()
+    size = sum(len(deflater.compress(memoryview(np.ascontiguousarray(array)).cast("B"))) for array in arrays)
+    return size + len(deflater.flush())
+
+
+def _written(path: Path, params, masks, codec: str) -> tuple[dict, dict]:
+    """(what the file weighs and took to write and read, the parameters read back)."""
+    start = time.perf_counter()
+    size = storage.write(path, params, masks, codec)
+    middle = time.perf_counter()
+    back = storage.read(path).params
+    end = time.perf_counter()
+    leaves = [np.asarray(leaf) for leaf in jax.tree.leaves(params)]
+    rows = storage.contents(path)
+    dense = sum(leaf.nbytes for leaf in leaves)
+    facts = {
+        "codec": codec,
+        "bytes": size,
+        "dense_bytes": dense,
+        "ratio": round(dense / size, 4),
+        "entropy_bytes": round(sum(row.entropy_bytes for row in rows)),
+        "exact": all(np.array_equal(a, b) for a, b in zip(leaves, jax.tree.leaves(back), strict=True)),
+        "write_seconds": round(middle - start, 2),
+        "read_seconds": round(end - middle, 2),
+    }
+    return facts, back
+
+
+def _check_codec(codec: str):
+    if codec not in storage.CODECS:
+        raise ValueError(f"codec must be one of {', '.join(storage.CODECS)}, got {codec!r}")

@@ -1,0 +1,453 @@
+"""The pruning study without training: which rows are asked for and kept, and what claims make of made-up rows."""
+
+import itertools
+import json
+import math
+from dataclasses import dataclass, replace
+from types import SimpleNamespace
+from typing import ClassVar
+
+import pytest
+
+from experiments import claims, fig6_retraining, study, study_report
+from experiments.evidence import Evidence
+from experiments.study_rows import BASELINE, CONTROL, Difference, Rows, better_dense, noise, retrained
+from seq2slim.data.corpora import CorpusConfig
+from seq2slim.evaluation.statistics import Noise
+from seq2slim.pipeline import results
+from seq2slim.pipeline.console import Console
+from seq2slim.pipeline.runner import Runner, RunOptions
+from seq2slim.pipeline.stage import Stage, identity
+from seq2slim.pipeline.stages.evaluate import Evaluate
+from seq2slim.pipeline.stages.train import Retrain, Train
+
+TOY = CorpusConfig("reverse")
+
+
+@pytest.fixture(autouse=True)
+def runs(tmp_path, monkeypatch):
+    """Nothing is written into the working directory; nothing published is read from there."""
+    monkeypatch.setenv("SEQ2SLIM_RUNS", str(tmp_path / "runs"))
+    monkeypatch.chdir(tmp_path)
+
+
+def config(**changes):
+    """The study on the toy, full size otherwise."""
+    return study.Config(**({"corpus": TOY, "headline": TOY, "small": TOY} | changes))
+
+
+class TestEntries:
+    def trainings(self, entries):
+        """Evaluated trainings, by kind of row: model -> percentages."""
+        found = {}
+        for entry in entries:
+            if isinstance(entry.stage, Evaluate) and isinstance(entry.stage.parent, Train | Retrain):
+                found.setdefault(entry.columns["model"], []).append(entry.columns["percent"])
+        return found
+
+    def test_of_the_first_seed_all_rows_of_others_the_headline_ones(self):
+        assert self.trainings(fig6_retraining.entries(config(), 1)) == {
+            "baseline": [0], "control": [0], "retrained": [40, 50, 60, 80, 90], "sparse": [50, 80, 90],
+            "ticket": [80, 90], "shuffled": [80, 90],
+        }  # fmt: skip
+        for seed in (2, 3):
+            assert self.trainings(fig6_retraining.entries(config(), seed)) == {
+                "baseline": [0], "control": [0], "retrained": [40, 60, 80, 90], "sparse": [80],
+            }  # fmt: skip
+
+    def test_a_second_corpus_has_the_headline_rows_of_the_first_seed(self, tmp_path):
+        lines = {side: tmp_path / side for side in ("a", "b")}
+        for path in lines.values():
+            path.write_text("x y\n")
+        second = CorpusConfig("text", *([(str(lines["a"]), str(lines["b"]))] * 3))
+        for seed, expected in ((1, {"baseline": [0], "control": [0], "retrained": [80, 90]}), (2, {})):
+            made = fig6_retraining.entries(config(headline=second), seed)
+            assert self.trainings([e for e in made if e.columns["part"] == "headline"]) == expected
+
+    def test_experiments_share_their_stages(self):
+        made = {m.__name__: m.entries(config(), 1) for m in study_report.modules()}
+        own = {name: {identity(entry.stage) for entry in entries} for name, entries in made.items()}
+        assert own["experiments.regularisation"] < own["experiments.fig6_retraining"]
+        assert own["experiments.fig5_magnitude"] < own["experiments.fig4_breakdown"]
+        assert len(own["experiments.fig3_schemes"] & own["experiments.fig6_retraining"]) == 1 + 5
+        assert len(own["experiments.fig3_schemes"]) == 1 + 4 * 9
+
+    def test_ticket_and_sparse_differ_in_their_numbers_and_shuffled_in_its_masks(self):
+        models = study.Models(config(), 2)
+        sparse, ticket, shuffled = models.sparse(0.8), models.ticket(0.8), models.shuffled(0.8)
+        assert ticket.seed == models.baseline.seed != sparse.seed == shuffled.seed
+        assert sparse.masks == ticket.masks == models.pruned(0.8)
+        assert shuffled.masks == replace(sparse.masks, shuffled=True)
+        assert {s.training for s in (sparse, ticket, shuffled)} == {models.baseline.training}
+
+    @pytest.mark.parametrize(
+        ("field", "value"), [("seeds", ()), ("seeds", (1, 1)), ("curve", (0.9, 0.1)), ("once", (1,))]
+    )
+    def test_what_cannot_be_run_is_refused(self, field, value):
+        with pytest.raises(ValueError, match=field):
+            config(**{field: value})
+
+
+@dataclass(frozen=True)
+class Measured(Stage):
+    """Yields a number, and says that it ran."""
+
+    kind: ClassVar[str] = "measured"
+    name: str
+    log: ClassVar[list[str]] = []
+
+    def run(self, home, context):
+        self.log.append(self.name)
+        return {"value": len(self.name)}
+
+
+class TestRun:
+    def experiment(self, *names):
+        def entries(config, seed):
+            own = [study.Entry(Measured(f"{name}{seed}"), {"model": name}) for name in names]
+            return [own[0]._replace(series=lambda runner: {"curve": [seed, 2]}), *own[1:], *own]  # some twice
+
+        return SimpleNamespace(__name__=f"experiments.{names[0]}", entries=entries)
+
+    def run(self, tmp_path, *experiments, seeds=(1, 2), folder="one", **options):
+        Measured.log.clear()
+        runner = Runner(tmp_path / folder, Console(), RunOptions(**options))
+        return study.run(experiments, config(seeds=seeds), runner)
+
+    def test_one_seed_is_complete_before_the_next_and_shared_rows_run_once(self, tmp_path):
+        rows, series = self.run(tmp_path, self.experiment("a", "bb"), self.experiment("c", "a"))
+        assert Measured.log == ["a1", "bb1", "c1", "a2", "bb2", "c2"]
+        assert sorted((row["experiment"], row["seed"], row["model"]) for row in rows) == [
+            ("a", 1, "a"), ("a", 1, "bb"), ("a", 2, "a"), ("a", 2, "bb"),
+            ("c", 1, "a"), ("c", 1, "c"), ("c", 2, "a"), ("c", 2, "c"),
+        ]  # fmt: skip
+        assert series[identity(Measured("a1"))] == {"curve": [1, 2]}
+
+    def test_a_later_run_of_one_experiment_leaves_the_rows_of_others(self, tmp_path):
+        before, _ = self.run(tmp_path, self.experiment("a", "bb"), self.experiment("c"))
+        after, _ = self.run(tmp_path, self.experiment("c"))
+        assert Measured.log == []
+        assert after == before
+
+    def test_published_rows_are_taken_with_their_series_and_marked(self, tmp_path):
+        self.run(tmp_path, self.experiment("a", "bb"), seeds=(1,), publish=True)
+        rows, series = self.run(
+            tmp_path, self.experiment("a", "bb"), seeds=(1, 2), folder="elsewhere", use_published=True
+        )
+        assert Measured.log == ["a2", "bb2"]
+        marks = {(row["model"], row["seed"]): row.get("published", False) for row in rows}
+        assert marks == {("a", 1): True, ("bb", 1): True, ("a", 2): False, ("bb", 2): False}
+        assert {row["value"] for row in rows if row["seed"] == 1} == {2, 3}
+        assert series[identity(Measured("a1"))] == {"curve": [1, 2]}
+
+    def test_a_row_whose_series_is_lost_is_computed(self, tmp_path):
+        self.run(tmp_path, self.experiment("a", "bb"), seeds=(1,), publish=True)
+        (series,) = (tmp_path / "experiments" / "results" / study.NAME / "series").iterdir()
+        series.unlink()
+        self.run(tmp_path, self.experiment("a", "bb"), seeds=(1,), folder="elsewhere", use_published=True)
+        assert Measured.log == ["a1"]
+
+
+def rows_of(experiment, *lines):
+    """Rows with what every row has."""
+    return [
+        {
+            "experiment": experiment, "study": "toy", "baseline": "b", "command": "make it", "part": "main",
+            "order": order, "identity": f"{experiment}{order}", "seed": 1, **line,
+        }
+        for order, line in enumerate(lines)
+    ]  # fmt: skip
+
+
+def bleu(model, percent, *values, **columns):
+    """Rows of one model over seeds 1, 2, ..."""
+    return [
+        {
+            "model": model,
+            "percent": float(percent),
+            "seed": seed,
+            "beam_bleu": value,
+            "perplexity": 100 / abs(value),
+            **columns,
+        }
+        for seed, value in enumerate(values, start=1)
+    ]
+
+
+BASE = bleu("baseline", 0, 30.0, 30.2, 29.8)
+
+
+def verdict(rule, rows, series=None):
+    """What the table says."""
+    return claims.judge(claims.Claim("", "", "", "", rule), Evidence(Rows(rows), series or {}))["verdict"]
+
+
+HOLDS, NOT, UNTESTED, NOT_RUN = "holds", "does not hold at this scale", "cannot be tested here", "not run"
+
+
+def fig6(at_80, control=(30.0, 30.2, 29.8), sparse=(29.0, 29.2, 28.8), at_90=(29.7, 29.9, 29.5)):
+    return rows_of(
+        "fig6_retraining", *BASE, *bleu("control", 0, *control), *bleu("retrained", 80, *at_80),
+        *bleu("retrained", 90, *at_90), *bleu("sparse", 80, *sparse),
+    )  # fmt: skip
+
+
+class TestClaims:
+    @pytest.mark.parametrize("claim", claims.CLAIMS, ids=lambda claim: claim.claim)
+    def test_without_rows_nothing_was_run(self, claim):
+        assert claims.judge(claim, Evidence(Rows([]), {}))["verdict"] == NOT_RUN
+
+    def test_every_row_of_the_papers_list_is_there(self):
+        places = {claim.where for claim in claims.CLAIMS}
+        assert places == {
+            "4.1", "fig. 3", "fig. 4", "fig. 5", "4.2", "fig. 6", "4.3", "fig. 7", "4.4", "4.5", "fig. 8", "5",
+            "abstract",
+        }  # fmt: skip
+        assert {claim.experiment for claim in claims.CLAIMS} == {*study_report.EXPERIMENTS, "storage"}
+
+    @pytest.mark.parametrize(
+        ("rule", "rows", "expected"),
+        [
+            (claims.retrained_to_eighty, fig6((30.5, 30.7, 30.3)), HOLDS),
+            (claims.retrained_to_eighty, fig6((29.9, 30.4, 29.6)), HOLDS),  # a little less is noise
+            (claims.retrained_to_eighty, fig6((28.0, 28.2, 27.8)), NOT),
+            (claims.retrained_to_eighty, fig6((20.0, 36.0, 29.0)), UNTESTED),  # noise of many BLEU
+            (claims.gain_at_eighty, fig6((30.5, 30.7, 30.3)), HOLDS),
+            (claims.gain_at_eighty, fig6((30.02, 30.2, 29.8)), NOT),  # a gain within noise is none
+            (claims.loss_at_ninety, fig6((30, 30, 30)), HOLDS),
+            (claims.loss_at_ninety, fig6((30, 30.2, 29.8), at_90=(28.0, 28.2, 27.8)), NOT),
+            (claims.no_loss_at_twenty, fig6((30.5, 30.7, 30.3)), HOLDS),
+            (claims.no_loss_at_twenty, fig6((30.5, 30.7, 30.3), control=(31.5, 31.7, 31.3)), NOT),
+            (claims.sparse_from_the_beginning, fig6((30.5, 30.7, 30.3)), HOLDS),
+            (claims.sparse_from_the_beginning, fig6((30.5, 30.7, 30.3), sparse=(30.1, 30.3, 29.9)), NOT),
+            (claims.baseline, fig6((30, 30, 30)), UNTESTED),
+        ],
+    )
+    def test_of_retraining(self, rule, rows, expected):
+        assert verdict(rule, rows) == expected
+
+    @pytest.mark.parametrize(
+        ("rule", "blind", "uniform", "expected"),
+        [
+            (claims.class_blind_is_best, (29.9, 29.5, 20), (29.0, 28.5, 10), HOLDS),
+            (claims.class_blind_is_best, (29.9, 29.5, 20), (29.9, 29.6, 10), NOT),
+            (claims.class_blind_is_best, (29.9, 29.5, 20), (29.0, 29.6, 10), NOT),  # one seed: noise is not known
+            (claims.forty_percent_for_little, (29.9, 29.5, 20), (29, 29, 29), HOLDS),
+            (claims.forty_percent_for_little, (29.9, 28.5, 20), (29, 29, 29), NOT),
+            (claims.exponential_loss, tuple(30 * math.exp(-0.01 * math.exp(0.06 * x)) for x in (20, 40, 80)), (1, 1, 1),
+             HOLDS),
+            (claims.exponential_loss, tuple(30 * math.exp(-0.02 * x) for x in (20, 40, 80)), (1, 1, 1), NOT),
+        ],
+    )  # fmt: skip
+    def test_of_the_schemes(self, rule, blind, uniform, expected):
+        lines = [*bleu("baseline", 0, 30.0)]
+        for percent, one, other in zip((20, 40, 80), blind, uniform):
+            lines += bleu("pruned", percent, one, scheme="class_blind")
+            lines += bleu("pruned", percent, other, scheme="class_uniform")
+            lines += bleu("pruned", percent, other, scheme="class_distribution")
+        assert verdict(rule, rows_of("fig3_schemes", *lines)) == expected
+
+    def test_a_deficit_within_noise_does_not_refute_the_best_scheme(self):
+        lines = []
+        for percent, blind, uniform in ((20, (30, 31), (30.1, 30.9)), (40, (29, 30), (20, 20)), (60, (20, 21), (3, 4))):
+            lines += bleu("pruned", percent, *blind, scheme="class_blind")
+            lines += bleu("pruned", percent, *uniform, scheme="class_uniform")
+            lines += bleu("pruned", percent, *(value - 1 for value in uniform), scheme="class_distribution")
+        assert verdict(claims.class_blind_is_best, rows_of("fig3_schemes", *lines)) == HOLDS
+
+    @pytest.mark.parametrize(
+        ("uniform", "blind", "expected"),
+        [
+            (
+                {"target layer 2": 50, "attention": 40, "softmax": 30},
+                {"softmax": 5, "source layer 1": 4},
+                (HOLDS, HOLDS),
+            ),
+            ({"target layer 1": 50, "attention": 40, "softmax": 30}, {"softmax": 60}, (NOT, NOT)),
+        ],
+    )
+    def test_of_the_classes(self, uniform, blind, expected):
+        names = ["attention", "softmax", *(f"{s} layer {k}" for s in ("source", "target") for k in (1, 2))]
+        lines = [{"model": "baseline", "percent": 0.0, "perplexity": 5.0}]
+        for scheme, increases in (("class_uniform", uniform), ("class_blind", blind)):
+            lines += [
+                {
+                    "model": "pruned", "percent": 90.0, "scheme": scheme, "class": name, "class_weights": size,
+                    "perplexity": 5.0 + increases.get(name, 0.01 * size),
+                    "largest_removed": 5.0 + increases.get(name, 0.01 * size),
+                }
+                for size, name in enumerate(names)
+            ]  # fmt: skip
+        rows = rows_of("fig4_breakdown", *lines)
+        assert verdict(claims.uniform_hits_three_classes, rows) == expected[0]
+        assert verdict(claims.blind_is_flatter, rows) == expected[1]
+        assert verdict(claims.blind_follows_size, rows) == NOT
+        scatter = [row | {"experiment": "fig5_magnitude"} for row in rows]
+        assert verdict(claims.threshold_predicts_damage, scatter) == HOLDS
+        turned = [row | {"largest_removed": -row.get("largest_removed", 0)} for row in scatter]
+        assert verdict(claims.threshold_predicts_damage, turned) == NOT
+
+    @pytest.mark.parametrize(
+        ("gaps", "losses", "expected"),
+        [((0.9, 0.6, 0.3), (1.0, 1.1, 1.3), (HOLDS, HOLDS)), ((0.9, 0.9, 0.3), (1.3, 1.1, 1.0), (NOT, NOT))],
+    )
+    def test_of_regularisation(self, gaps, losses, expected):
+        lines = [
+            {**retrained(x), "valid_perplexity": math.exp(loss), "train_perplexity": math.exp(loss - gap)}
+            for x, gap, loss in zip((50.0, 80.0, 90.0), gaps, losses)
+        ]
+        rows = rows_of("regularisation", *lines)
+        assert verdict(claims.gap_shrinks, rows) == expected[0]
+        assert verdict(claims.fifty_beats_ninety, rows) == expected[1]
+
+    @pytest.mark.parametrize(("best", "expected"), [(1.5, HOLDS), (1.9, NOT)])
+    def test_of_the_loss(self, best, expected):
+        models = {"baseline": (0.0, 1.8), "control": (0.0, 1.7), "retrained": (80.0, best)}
+        lines = [
+            {"model": model, "percent": x, "seed": seed, "first_loss": 4.0, "best_loss": loss + 0.01 * seed}
+            for model, (x, loss) in models.items()
+            for seed in (1, 2)
+        ]
+        assert verdict(claims.falls_below_the_best, rows_of("fig7_loss", *lines)) == expected
+
+    @pytest.mark.parametrize(("sixty", "ninety", "expected"), [(9.2, 9.3, (HOLDS, HOLDS)), (8.9, 8.9, (NOT, NOT))])
+    def test_of_the_small_model(self, sixty, ninety, expected):
+        lines = [
+            *bleu("baseline", 0, 9.6), *bleu("control", 0, 9.7), *bleu("retrained", 90, ninety),
+            *bleu("pruned", 60, sixty, scheme="class_blind"),
+        ]  # fmt: skip
+        rows = rows_of("small_model", *lines)
+        assert (verdict(claims.small_at_sixty, rows), verdict(claims.small_at_ninety, rows)) == expected
+
+    @pytest.mark.parametrize(("after", "expected"), [(300, HOLDS), (400, NOT)])
+    def test_of_the_file(self, after, expected):
+        lines = [
+            {"model": model, "percent": x, "codec": "float32", "deflated_bytes": size, "ratio": 5.0}
+            for model, x, size in (("baseline", 0.0, 1000), ("retrained", 80.0, after))
+        ]
+        assert verdict(claims.file_shrinks, rows_of("storage", *lines)) == expected
+
+    GOOD = {"h-hat": 0.4, "i": 0.3, "o": 0.2, "f": 0.1}
+
+    @pytest.mark.parametrize(
+        ("dead", "gates", "top", "expected"),
+        [
+            ((3, 9), GOOD, {**GOOD, "h-hat": 0.31}, {"4.5": HOLDS, "fig. 8": HOLDS}),
+            ((9, 3), {**GOOD, "h-hat": 0.05}, GOOD, {"4.5": NOT, "fig. 8": NOT}),
+        ],
+    )
+    def test_of_redundancy(self, dead, gates, top, expected):
+        good = dead[0] < dead[1]
+        row = {
+            "model": "pruned", "percent": 80.0, "source_dead": dead[0], "target_dead": dead[1], "source_words": 99,
+            "target_words": 99, "source_rank_correlation": -0.2, "target_rank_correlation": -0.2 if good else 0.1,
+        }  # fmt: skip
+        lines = []
+        for side, layer in itertools.product(("source", "target"), (1, 2)):
+            more = "feed-forward" if (layer == 1) == good else "recurrent"
+            lines += [
+                {
+                    "matrix": f"{side} layer {layer}", "part": part, "gate": gate, "units": 100,
+                    "density": density * (1.1 if part == more else 0.9),
+                    "diagonal": 0.9 if good and part == "recurrent" else 0.2, "off": 0.2,
+                }
+                for part in ("feed-forward", "recurrent")
+                for gate, density in (gates if layer == 1 else top).items()
+            ]  # fmt: skip
+        rows = rows_of("fig8_redundancy", row)
+        evidence = Evidence(Rows(rows), {rows[0]["identity"]: {"gate_density": lines}})
+        for claim in claims.claims_redundancy.CLAIMS:
+            assert claims.judge(claims.Claim(*claim), evidence)["verdict"] == expected[claim[0]], claim[1]
+
+
+def test_what_to_type_names_what_was_chosen_and_no_path(tmp_path):
+    pair = (str(tmp_path / "a"), str(tmp_path / "b"))
+    own = replace(study.start(["--recipe", "quick"]), corpus=CorpusConfig("text", pair, pair, pair), title="my text")
+    own = replace(own, settings=replace(own.settings, max_length=7), seeds=(4, 5))
+    for option in (
+        "--recipe quick", "--seeds 4 5", "--corpus.train train.source train.target", "--settings.max-length 7",
+        "--title 'my text'",
+    ):  # fmt: skip
+        assert option in own.command
+    assert str(tmp_path) not in own.command
+
+
+class TestRows:
+    def test_values_are_taken_seed_by_seed(self):
+        rows = Rows(rows_of("x", *BASE, *bleu("retrained", 80, 31.0, 31.4)))
+        assert rows.by_seed("beam_bleu", **retrained(80.0)) == {1: 31.0, 2: 31.4}
+        assert rows.differences("beam_bleu", retrained(80.0), BASELINE) == pytest.approx([1.0, 1.2])
+        assert rows.curve("beam_bleu", model="retrained") == [(80.0, pytest.approx(31.2), pytest.approx(0.2 * 2**0.5))]
+        assert rows.spread("beam_bleu", model="sparse") is None
+
+    def test_noise_is_pooled_over_all_that_was_repeated(self):
+        rows = Rows(rows_of("x", *BASE, *bleu("control", 0, 31, 31.4, 30.6), *bleu("retrained", 80, 30.0, 31.0)))
+        differences = [[1.0, 1.2, 0.8], [0.0, 0.8]]
+        squares = sum((d - sum(own) / len(own)) ** 2 for own in differences for d in own)
+        assert noise(rows).deviation == pytest.approx(math.sqrt(squares / 3))
+        assert better_dense(rows) == "control"
+        assert CONTROL["model"] == "control"
+
+    @pytest.mark.parametrize(
+        ("mean", "width", "above", "below", "not_below"),
+        [
+            (0.5, 0.2, True, False, True),
+            (-0.5, 0.2, False, True, False),
+            (-0.1, 0.2, False, False, True),
+            (-0.1, 3.0, None, None, None),
+            (-5.0, 3.0, False, True, False),
+            (5.0, 3.0, True, False, True),
+        ],
+    )
+    def test_a_difference_within_wide_noise_decides_nothing(self, mean, width, above, below, not_below):
+        found = Difference([mean], Noise(width / 12.706, 1))
+        assert found.width == pytest.approx(width)
+        assert (found.above(), found.below(), found.not_below()) == (above, below, not_below)
+        assert ("noise" in str(found)) == (abs(mean) < width)
+
+
+class TestReport:
+    def test_it_says_what_was_not_run_and_is_the_same_twice(self, tmp_path):
+        rows = [row | {"signature": "s"} for row in fig6((30.5, 30.7, 30.3))]
+        for row in rows:
+            row |= {"greedy_bleu": 1.0, "valid_perplexity": 2.0, "train_perplexity": 2.0}
+        results.store(rows, {}, tmp_path / "rows")
+        texts = []
+        for folder in ("one", "two"):
+            paths = study_report.write(*results.published(tmp_path / "rows"), tmp_path / folder)
+            texts.append({path.name: path.read_bytes() for path in paths})
+        assert texts[0] == texts[1]
+        lines = texts[0]["report.md"].decode().splitlines()
+        table = {tuple(cell.strip() for cell in line.split("|")[1:3]): line for line in lines if line.startswith("| ")}
+        for claim in claims.CLAIMS:
+            expected = NOT_RUN if claim.experiment != "fig6_retraining" else ""
+            assert expected in table[claim.where, claim.claim]
+        assert HOLDS in table["fig. 6", "retrained, at least the baseline up to 80%"]
+        assert "30.50 ± 0.20" in table["fig. 6", "80% retrained is better than the baseline"]
+        assert "[fig6_retraining](toy-fig6_retraining.svg)" in table["abstract", "80% goes with no loss at all"]
+        assert "WARNING" not in "\n".join(lines)
+
+    def test_rows_of_other_settings_among_them_are_told(self):
+        rows = fig6((30.5, 30.7, 30.3))
+        rows[0]["baseline"] = "another"
+        assert "rows of seed 1 stand on different baselines" in study_report._warning(Rows(rows))
+
+
+@pytest.mark.slow
+def test_smoke_run_of_the_whole_study(tmp_path, monkeypatch):
+    monkeypatch.chdir(study_report.Path(study_report.__file__).parent.parent)
+    from tests.conftest import SmokeRun
+
+    run = SmokeRun(tmp_path / "smoke", -1, "").again("see2016")
+    assert run.code == 0, run.output
+    folder = run.runs / "results" / "see2016"
+    report = (folder / "report.md").read_text()
+    ran = {json.loads(line)["experiment"] for line in (folder / "rows.jsonl").read_text().splitlines()}
+    assert ran == set(study_report.EXPERIMENTS)
+    unrun = [line for line in report.splitlines() if NOT_RUN in line and line.startswith("| ")]
+    assert all(line.startswith("| 4.4 ") for line in unrun if "storage" not in study_report.EXPERIMENTS)
+    before = {path: path.read_bytes() for path in folder.iterdir() if path.is_file()}
+    again = run.again("see2016", "--only-report")
+    assert again.code == 0, again.output
+    assert "Plan" not in again.output
+    assert {path: path.read_bytes() for path in folder.iterdir() if path.is_file()} == before
