@@ -11,14 +11,13 @@ Expected: lossless over 5 times smaller, int8 over 14, a codebook of 16 over 21;
 
 from dataclasses import dataclass
 
-from seq2slim.storage import CODECS
-
 from experiments import study, study_report
 from experiments.study import Entry, Models, Section, model_entry, percent
 from experiments.study_rows import Rows
 from seq2slim.pipeline import results
 from seq2slim.pipeline.stages.store import Store, StoreShape
 from seq2slim.plots.bars import grouped_bars
+from seq2slim.storage import CODECS
 
 TAKES_PUBLISHED_ROWS = True
 start = study.start

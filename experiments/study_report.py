@@ -17,6 +17,7 @@ EXPERIMENTS = (
     "fig8_redundancy",
     "regularisation",
     "small_model",
+    "storage",
 )  # fmt: skip
 
 
