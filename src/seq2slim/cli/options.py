@@ -3,6 +3,8 @@
 import contextlib
 import dataclasses
 import io
+import shutil
+import textwrap
 from collections.abc import Sequence
 from typing import Annotated, Any, get_type_hints
 
@@ -82,9 +84,14 @@ def _groups(parts) -> list[str]:
 
 
 def _help(kind: type, program: str, description: str) -> str:
-    """The page that tyro prints."""
+    """The page that tyro prints, its long lines wrapped; an option that is None by default just has no default."""
     page = io.StringIO()
     with contextlib.redirect_stdout(page), contextlib.suppress(SystemExit):
         tyro.cli(kind, prog=program, description=description, args=["--help"])
-    # tyro knows of no --help-all; its own line says how to get this page.
-    return page.getvalue()
+    text = page.getvalue().replace("(default: None)", "").replace("{None}|", "").replace("{None,", "{")
+    width = min(shutil.get_terminal_size().columns, 120)
+    lines = []
+    for line in text.splitlines():
+        wrapped = [line.rstrip()] if line.startswith(" ") else textwrap.wrap(line, width) or [""]
+        lines += wrapped if lines[-1:] != [""] or wrapped != [""] else []
+    return "\n".join(lines).rstrip() + "\n"

@@ -46,4 +46,3 @@ def run(arguments: Sequence[str]):
     if options.smoke and options.publish:
         raise UsageError("--smoke and --publish exclude each other: SMOKE rows are never published")
     module.main(config, Runner(runs, Console(), options))
-
