@@ -89,8 +89,10 @@ def _weights(model: Model) -> str:
     masks = pruning.all_true(model.params, classes) if model.masks is None else model.masks
     found = pruning.summary(jax.device_get(model.params), masks, classes=classes)
     lines = [f"  {'class':24}{'weights':>14}{'kept':>14}{'sparsity':>10}{'smallest kept':>15}"]
-    for row in (*found.rows, found.total):
-        lines.append(f"  {row.name:24}{row.weights:14,}{row.kept:14,}{row.sparsity:10.2%}{row.threshold:15.2g}")
+    lines += [
+        f"  {row.name:24}{row.weights:14,}{row.kept:14,}{row.sparsity:10.2%}{row.threshold:15.2g}"
+        for row in (*found.rows, found.total)
+    ]
     if found.never_pruned:
         lines.append(f"  {pruning.NEVER_PRUNED:24}{found.never_pruned:14,}{found.never_pruned:14,}")
     return "\n".join(lines)

@@ -20,6 +20,7 @@ from seq2slim.pipeline.stages.text import vocabularies
 
 WINDOW = 4000  # lines read ahead, to be sorted by length
 _WINDOW_CHARACTERS = 2**22  # and at most so many characters (or one line): bounds the memory whatever the lines are
+_STEP = 8  # between the widths that sentences are padded to: each is one compilation, and padding costs little here
 _SPACES = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")  # control characters and line separators
 _SURROGATES = re.compile("[\ud800-\udfff]")  # no Unicode text; Python strings may hold them
 
@@ -162,7 +163,7 @@ class Translator:
         rows = np.flatnonzero(split.source.lengths)
         found = [[BLANK] * n_best for _ in encoded]
         batches = evaluation_batches(
-            split, BatchConfig(search.batch_size, self.model.reverse_source), targets=False, rows=rows
+            split, BatchConfig(search.batch_size, self.model.reverse_source), targets=False, rows=rows, step=_STEP
         )
         for line, source, result in search_lines(make_search(self.model, search), batches):
             if not result.length[0]:
