@@ -50,10 +50,13 @@ def aligned_pairs(batch: Batch, positions: np.ndarray) -> np.ndarray:
     return np.stack([source[known], target[known]], axis=1).astype(np.int64)
 
 
-def count_pairs(pairs: Iterable[np.ndarray], vocabulary: int) -> tuple[np.ndarray, np.ndarray]:
-    """How often each pair comes: (int64[n, 2] distinct pairs, ascending; int64[n]). `vocabulary`: of the target."""
+def count_pairs(pairs: Iterable[np.ndarray], vocabulary: int, together: int = 1 << 20) -> tuple[np.ndarray, np.ndarray]:
+    """How often each pair comes: (int64[n, 2] distinct pairs, ascending; int64[n]).
+
+    Args: pairs: int64[m, 2] each. vocabulary: size of the target's. together: pairs that are sorted at once.
+    """
     keys, counts = np.zeros(0, np.int64), np.zeros(0, np.int64)
-    for chunk in _gathered(pairs, 1 << 20):
+    for chunk in _gathered(pairs, together):
         new, of_new = np.unique(chunk[:, 0] * vocabulary + chunk[:, 1], return_counts=True)
         merged, place = np.unique(np.concatenate([keys, new]), return_inverse=True)
         counts = np.bincount(place, np.concatenate([counts, of_new]), len(merged)).astype(np.int64)
