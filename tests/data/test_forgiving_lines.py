@@ -3,7 +3,7 @@
 import io
 import tempfile
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from seq2slim.data.corpora import lines
@@ -15,6 +15,7 @@ def read(data: bytes):
     return list(forgiving_lines(io.BytesIO(data), lambda *what: told.append(what))), told
 
 
+@settings(deadline=None, max_examples=50)
 @given(st.lists(st.text(st.characters(exclude_characters="\n", codec="utf-8"))))
 def test_valid_text_is_read_as_by_read_lines(sentences):
     data = "".join(f"{sentence}\n" for sentence in sentences).encode()
@@ -24,6 +25,7 @@ def test_valid_text_is_read_as_by_read_lines(sentences):
         assert read(data) == (list(read_lines(file.name)), [])
 
 
+@settings(deadline=None, max_examples=50)
 @given(st.binary())
 def test_whatever_the_bytes_there_are_as_many_lines(data):
     found, told = read(data)
