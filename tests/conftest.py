@@ -63,3 +63,43 @@ class SmokeRun(NamedTuple):
 def smoke(tmp_path_factory):
     """Finished; nobody changes its runs folder."""
     return SmokeRun(tmp_path_factory.mktemp("smoke"), -1, "").again()
+
+
+class Toy(NamedTuple):
+    """A runs folder with a trained, pruned and retrained tiny model, and the command line as a person types it."""
+
+    runs: Path
+    homes: dict[str, Path]  # by label of prune80
+
+    def type(self, *words, input: bytes = b"", code: int = 0) -> subprocess.CompletedProcess:
+        """`python -m seq2slim WORDS < input` in the runs folder's parent; fails unless it ends with `code`."""
+        done = subprocess.run(
+            self.command(*words),
+            input=input,
+            capture_output=True,
+            cwd=self.runs.parent,
+            env=self.environment(),
+            check=False,
+        )
+        assert done.returncode == code, done.stderr.decode() + done.stdout.decode()
+        return done
+
+    def command(self, *words) -> list[str]:
+        return [sys.executable, "-m", "seq2slim", *map(str, words)]
+
+    def environment(self) -> dict[str, str]:
+        plain = {name: value for name, value in os.environ.items() if not name.startswith("JAX_")}
+        return plain | {"SEQ2SLIM_RUNS": self.runs.name, "COLUMNS": "100", "PYTHONPATH": os.pathsep.join(sys.path)}
+
+    def lines(self, split: str, side: str) -> list[str]:
+        """Lines of the toy corpus; side is "letters" or "reversed"."""
+        return (self.runs / "cache" / "reverse" / f"{split}.{side}").read_text().splitlines()
+
+
+@pytest.fixture(scope="session")
+def toy(smoke, tmp_path_factory):
+    """A copy of the runs of `smoke`, to which tests may add runs."""
+    assert smoke.code == 0, smoke.output
+    copied = smoke.copy(tmp_path_factory.mktemp("toy") / "runs")
+    labels = ("baseline", "control", "pruned 80%", "retrained")
+    return Toy(copied.runs, {label: copied.home(label) for label in labels})

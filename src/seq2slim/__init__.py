@@ -1,1 +1,24 @@
-"""Small sequence-to-sequence models in JAX: pruning, distillation and beam-search optimisation."""
+"""Small sequence-to-sequence models in JAX: pruning, distillation and beam-search optimisation.
+
+    import seq2slim
+
+    model = seq2slim.load("runs/retrain-...")
+    model.translate(["a sentence", "another one"], beam=5)
+
+The rooms are `pruning` (works on anyone's JAX model), `data`, `models`, `losses`, `decoding`, `training`, `evaluation`
+and `pipeline`; each is imported when it is first used.
+"""
+
+import importlib
+
+_LAZY = {"load": "seq2slim.pipeline.translator", "Translator": "seq2slim.pipeline.translator"}
+_ROOMS = ("data", "decoding", "evaluation", "losses", "models", "pipeline", "pruning", "training")
+__all__ = [*_LAZY, *_ROOMS]
+
+
+def __getattr__(name: str):
+    if name in _LAZY:
+        return getattr(importlib.import_module(_LAZY[name]), name)
+    if name in _ROOMS:
+        return importlib.import_module(f"{__name__}.{name}")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,1 +1,30 @@
-"""From text to batches of fixed shapes: `corpora`, `vocabulary`, `tokenised`, `batching`. Nothing here imports jax."""
+"""Text to fixed-shape batches: corpora, vocabularies, token ids on disk, and which sentence stands in which batch.
+
+Nothing here imports jax.
+"""
+
+from seq2slim.data.batching import Batch, BatchConfig, evaluation_batches, plan_epoch, train_batches
+from seq2slim.data.corpora import Corpus, CorpusConfig, read_lines
+from seq2slim.data.tokenised import TokenisedCorpus, TokenisedSplit, tokenise
+from seq2slim.data.vocabulary import BOS, EOS, PAD, UNK, Vocabulary, VocabularyConfig, train_vocabularies
+
+__all__ = [
+    "BOS",
+    "EOS",
+    "PAD",
+    "UNK",
+    "Batch",
+    "BatchConfig",
+    "Corpus",
+    "CorpusConfig",
+    "TokenisedCorpus",
+    "TokenisedSplit",
+    "Vocabulary",
+    "VocabularyConfig",
+    "evaluation_batches",
+    "plan_epoch",
+    "read_lines",
+    "tokenise",
+    "train_batches",
+    "train_vocabularies",
+]

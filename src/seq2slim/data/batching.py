@@ -65,18 +65,19 @@ def plan_epoch(lengths: np.ndarray, config: BatchConfig, seed: int, epoch: int) 
     return [plan[step] for step in generator.permutation(len(plan))]
 
 
-def plan_evaluation(lengths: np.ndarray, config: BatchConfig, targets: bool = True) -> Plan:
+def plan_evaluation(lengths: np.ndarray, config: BatchConfig, targets: bool = True, step: int = 4) -> Plan:
     """Batches of all pairs in order of length, where the shape a pair is padded to depends on its own length alone.
 
     Args:
       lengths: as in `plan_epoch`.
       targets: False plans for decoding: shapes (S, 0) that depend on the source alone.
+      step: between the widths, as in `ladder`.
     """
     widths = _widths(lengths)
     widths = widths.max(axis=1) if targets else widths[:, 0]
     if not len(widths):
         return []
-    rungs = ladder(int(widths.max()))
+    rungs = ladder(int(widths.max()), step)
     needed = np.searchsorted(rungs, widths)
     order = np.lexsort((np.arange(len(widths)), widths))
     shapes = np.stack([rungs, rungs if targets else np.zeros_like(rungs)], axis=1)
@@ -132,11 +133,11 @@ def train_batches(split: TokenisedSplit, config: BatchConfig, seed: int, step: i
 
 
 def evaluation_batches(
-    split: TokenisedSplit, config: BatchConfig, targets: bool = True, rows: np.ndarray | None = None
+    split: TokenisedSplit, config: BatchConfig, targets: bool = True, rows: np.ndarray | None = None, step: int = 4
 ) -> Iterator[Batch]:
     """Every pair of the split once, or the pairs `rows` int64[n] alone, as `plan_evaluation` orders them."""
     rows = np.arange(len(split)) if rows is None else np.asarray(rows)
-    for shape, chosen in plan_evaluation(split.lengths[rows], config, targets):
+    for shape, chosen in plan_evaluation(split.lengths[rows], config, targets, step):
         yield make_batch(split, rows[chosen], shape, config)
 
 

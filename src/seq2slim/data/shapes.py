@@ -5,12 +5,13 @@ from __future__ import annotations
 import numpy as np
 
 
-def ladder(longest: int) -> np.ndarray:
+def ladder(longest: int, step: int = 4) -> np.ndarray:
     """int64[n]: the fixed widths 4, 8, ..., 32, then about 1.25 times more each, up to the first >= `longest`.
 
-    A width from here depends on a sentence's own length and on nothing else in its corpus.
+    A width from here depends on a sentence's own length and on nothing else in its corpus. `step` is between even
+    widths; a multiple of 4 gives fewer.
     """
-    return _widths(longest, step=4, even_to=32, growth=1.25)
+    return _widths(longest, step=step, even_to=32, growth=1.25)
 
 
 def fit_shapes(widths: np.ndarray, most: int, target_cost: float = 2.0) -> np.ndarray:

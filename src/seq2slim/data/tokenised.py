@@ -7,7 +7,7 @@ import itertools
 import json
 import os
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -40,6 +40,13 @@ class TokenisedSide:
     ids: np.ndarray  # int32[tokens]
     offsets: np.ndarray  # int64[N + 1]
 
+    @staticmethod
+    def of(sentences: Sequence[Sequence[int]]) -> TokenisedSide:
+        """The ids of sentences that are in memory."""
+        lengths = np.fromiter(map(len, sentences), np.int64, len(sentences))
+        ids = np.fromiter(itertools.chain.from_iterable(sentences), np.int32, lengths.sum())
+        return TokenisedSide(ids, np.concatenate([[0], lengths.cumsum()]))
+
     @property
     def lengths(self) -> np.ndarray:
         """int32[N]: tokens of each sentence."""
@@ -66,6 +73,13 @@ class TokenisedSplit:
     target: TokenisedSide
     lines: np.ndarray
     counts: Mapping[str, int]
+
+    @staticmethod
+    def of(sources: Sequence[Sequence[int]], targets: Sequence[Sequence[int]] | None = None) -> TokenisedSplit:
+        """Sentences that are in memory, each cut after `LONGEST` tokens; without targets, for decoding."""
+        sides = (sources, targets or [()] * len(sources))
+        cut = (TokenisedSide.of([ids[:LONGEST] for ids in side]) for side in sides)
+        return TokenisedSplit(*cut, np.arange(len(sources)), {"pairs": len(sources)})
 
     @property
     def lengths(self) -> np.ndarray:

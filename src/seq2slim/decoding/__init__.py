@@ -1,1 +1,20 @@
-"""Search for the best output of a model: batched beam search, its limits, and unknown-word replacement."""
+"""Beam search over any model that can take one step, and what surrounds it: lengths, constraints, unknown words."""
+
+from seq2slim.decoding.beam import beam_search
+from seq2slim.decoding.constraints import LIMITS, LengthLimits, paper_limits, wide_limits
+from seq2slim.decoding.hypotheses import BeamResult, n_best
+from seq2slim.decoding.length_penalty import LengthPenalty
+from seq2slim.decoding.unknown_words import replace_unknown_words, source_index
+
+__all__ = [
+    "LIMITS",
+    "BeamResult",
+    "LengthLimits",
+    "LengthPenalty",
+    "beam_search",
+    "n_best",
+    "paper_limits",
+    "replace_unknown_words",
+    "source_index",
+    "wide_limits",
+]

@@ -1,1 +1,17 @@
 """How good a model is: perplexity, BLEU, and the translations BLEU is taken from."""
+
+from seq2slim.evaluation.bleu import Bleu, PairedBootstrap, bleu, paired_bootstrap
+from seq2slim.evaluation.perplexity import Perplexity, corpus_perplexity
+from seq2slim.evaluation.translate import UnknownWords, search_lines, translate
+
+__all__ = [
+    "Bleu",
+    "PairedBootstrap",
+    "Perplexity",
+    "UnknownWords",
+    "bleu",
+    "corpus_perplexity",
+    "paired_bootstrap",
+    "search_lines",
+    "translate",
+]

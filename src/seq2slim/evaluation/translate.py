@@ -75,21 +75,37 @@ def translate(
             continue
         if not result.length[0]:
             raise ValueError(f"no hypothesis for line {line}: every score was NaN or -inf; are the parameters finite?")
-        words = int(result.length[0]) - 1  # without EOS
-        ids = result.tokens[0, :words]
-        if unknown_words is None or UNK not in ids:
-            texts[line] = vocabulary.decode(ids)
-        else:
-            texts[line] = _with_source_words(line, ids, result.attention[0, :words], source, vocabulary, unknown_words)
+        texts[line] = hypothesis_text(result, 0, line, source, vocabulary, unknown_words)
     missing = [line for line, text in enumerate(texts) if text is None]
     if missing:
         raise ValueError(f"{len(missing)} of {count} lines stand in no batch, the first is line {missing[0]}")
     return texts
 
 
-def _with_source_words(line, ids, attention, source, vocabulary: Vocabulary, unknown_words: UnknownWords) -> str:
+def hypothesis_text(
+    result: BeamResult,
+    rank: int,
+    line: int,
+    source: np.ndarray,
+    vocabulary: Vocabulary,
+    unknown_words: UnknownWords | None = None,
+) -> str:
+    """One hypothesis of one line as text.
+
+    Args:
+      result: of the line, [K] and [K, T], as from `search_lines`. rank: which hypothesis, 0 the best.
+      line, source: its number and padded row int32[S].
+      vocabulary, unknown_words: as in `translate`.
+    """
+    words = int(result.length[rank]) - 1  # without EOS
+    ids = result.tokens[rank, :words]
+    if unknown_words is None or UNK not in ids:
+        return vocabulary.decode(ids)
     aligned = source_index(
-        attention, int((source != PAD).sum()), len(source), reversed_source=unknown_words.reversed_source
+        result.attention[rank, :words],
+        int((source != PAD).sum()),
+        len(source),
+        reversed_source=unknown_words.reversed_source,
     )
     source_tokens = unknown_words.source_vocabulary.tokens(unknown_words.source_lines[line])
     tokens = [vocabulary.token(int(token_id)) for token_id in ids]

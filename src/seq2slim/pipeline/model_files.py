@@ -41,6 +41,11 @@ def save_model(home: Path, model: Model, text_home: Path):
     Checkpoints(home / MODEL, keep=1).save(0, items)
 
 
+def load_config(home: Path) -> Seq2SeqConfig:
+    """The architecture of the model that `save_model` wrote. Raises: ValueError if it is not there."""
+    return Seq2SeqConfig(**_facts(home)["config"])
+
+
 def load_model(home: Path, report: Callable[[str], None] = print) -> Model:
     """The model that `save_model` wrote.
 
@@ -48,9 +53,7 @@ def load_model(home: Path, report: Callable[[str], None] = print) -> Model:
     Raises: ValueError if it is not there, or damaged; the stage then counts as unfinished, and makes it again from its
       saves when it is next run.
     """
-    if not (home / CONFIG).is_file():
-        raise ValueError(f"{home} holds no model: {CONFIG} is missing")
-    facts = json.loads((home / CONFIG).read_text())
+    facts = _facts(home)
     config = Seq2SeqConfig(**facts["config"])
     shapes = jax.eval_shape(lambda key: init_params(config, key), jax.random.key(0))
     saves = Checkpoints(home / MODEL, report=report)
@@ -62,3 +65,9 @@ def load_model(home: Path, report: Callable[[str], None] = print) -> Model:
         (home / "done.json").unlink(missing_ok=True)
         raise ValueError(f"the model in {home} is damaged; the same command again makes it from the stage's saves")
     return Model(config, found[1]["params"], found[1].get("masks"), facts["reverse_source"])
+
+
+def _facts(home: Path) -> dict:
+    if not (home / CONFIG).is_file():
+        raise ValueError(f"{home} holds no model: {CONFIG} is missing")
+    return json.loads((home / CONFIG).read_text())

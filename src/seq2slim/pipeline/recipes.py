@@ -1,10 +1,10 @@
 """Named recipes: what goes with a model, from vocabulary to retraining; the papers' to the letter, ours tuned."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from seq2slim.data.vocabulary import VocabularyConfig
 from seq2slim.decoding.length_penalty import LengthPenalty
-from seq2slim.models import ModelOptions
+from seq2slim.models import ModelOptions, Seq2SeqConfig
 from seq2slim.pipeline.search import SearchConfig
 from seq2slim.training.config import OptimizerConfig, ScheduleConfig, TrainingConfig
 
@@ -111,3 +111,13 @@ BASE = Recipe(
 )
 
 RECIPES = {"see2016": SEE2016, "base": BASE, "small": SMALL, "quick": QUICK, "tiny": TINY}
+
+
+def recipe_of(config: Seq2SeqConfig) -> Recipe:
+    """The recipe whose model has the most options in common with `config`: what fits a model where nobody says."""
+
+    def shared(recipe: Recipe) -> int:
+        own = recipe.model.build(config.source_vocabulary, config.target_vocabulary)
+        return sum(asdict(own)[name] == value for name, value in asdict(config).items())
+
+    return max(RECIPES.values(), key=shared)

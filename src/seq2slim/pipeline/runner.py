@@ -1,7 +1,7 @@
 """Runs the stages of an experiment: each once, in order, again from its last save after an interruption.
 
 Homes live under `$SEQ2SLIM_RUNS` (default runs/). A home holds the stage's own files and
-    config.json   kind, version, identity and all options; its presence says that the stage was started
+    config.json   kind, version, identity, content hash and all options; its presence says that the stage was started
     lock          held (flock) by the process at work on it
     done.json     written last: result, versions, seconds, SHA-256 of the small files; it says that the stage is
     finished
@@ -163,6 +163,8 @@ class Runner:
                 "identity": identity(stage),
                 "options": config_of(stage),
             }
+            if (content := stage.content_hash()) is not None:
+                record["content"] = content
             write_atomically(home / CONFIG, json.dumps(record, indent=1) + "\n")
             start = time.monotonic()
             try:

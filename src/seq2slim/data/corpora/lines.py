@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import codecs
+import itertools
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from typing import BinaryIO
 
+MOST_BYTES = 2**20  # of a line that is translated; of sentences that make sense all is far within
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
@@ -31,6 +35,34 @@ def decode_lines(raw: Iterable[bytes], path: Path) -> Iterator[str]:
         except UnicodeDecodeError as error:
             where = f"byte 0x{line[error.start]:02x} at column {error.start + 1}"
             raise ValueError(f"{path}, line {number}: not UTF-8 ({where}); convert the file to UTF-8") from None
+
+
+def forgiving_lines(file: BinaryIO, report: Callable[[int, str], None]) -> Iterator[str]:
+    """The sentences of a stream that may hold anything: as many as `read_lines` would give, and none is refused.
+
+    Bytes that are not UTF-8 become U+FFFD, one for each maximal part that is wrong; of a line of more than
+    `MOST_BYTES` the rest is skipped, so that memory is bounded.
+
+    Args:
+      file: binary, buffered.
+      report: called with the line number, from 1, and what was done to it.
+    """
+    for number in itertools.count(1):
+        line = file.readline(MOST_BYTES)
+        if not line:
+            return
+        if cut := len(line) == MOST_BYTES and not line.endswith(b"\n"):
+            while (rest := file.readline(MOST_BYTES)) and not rest.endswith(b"\n"):
+                pass
+            report(number, f"cut after {MOST_BYTES:,} bytes")
+        if number == 1:
+            line = line.removeprefix(_BYTE_ORDER_MARK)
+        line = line.removesuffix(b"\n").removesuffix(b"\r")
+        try:
+            yield codecs.utf_8_decode(line, "strict", not cut)[0]
+        except UnicodeDecodeError:
+            report(number, "not UTF-8: what is wrong was replaced by U+FFFD")
+            yield line.decode("utf-8", "replace")
 
 
 def write_lines(path: Path, lines: Iterable[str]) -> None:

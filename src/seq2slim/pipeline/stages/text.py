@@ -29,15 +29,18 @@ class Text(Stage):
       corpus: which text; enters the identity by its content alone, not by name or path.
       vocabulary: how it becomes tokens.
       max_length: longer training pairs (tokens on either side) are dropped, and counted.
+      content: SHA-256 of the corpus where it is known already, of a stage rebuilt from its record: to tell what it is,
+        the text need not be read, and may be gone.
     """
 
     kind: ClassVar[str] = "text"
     corpus: CorpusConfig = field(default=CorpusConfig(), metadata={"identity": False})
     vocabulary: VocabularyConfig = VocabularyConfig()
     max_length: int = 50
+    content: str | None = field(default=None, metadata={"identity": False})
 
     def content_hash(self) -> str:
-        return load_corpus(self.corpus).sha256
+        return self.content or load_corpus(self.corpus).sha256
 
     def describe(self) -> str:
         v = self.vocabulary
@@ -46,6 +49,8 @@ class Text(Stage):
 
     def run(self, home: Path, context) -> dict:
         corpus = load_corpus(self.corpus)
+        if self.content not in (None, corpus.sha256):
+            raise ValueError(f"the corpus {self.corpus.name!r} has changed since {home.name} was made from it")
         sides = [corpora.read_lines(path) for path in corpus.splits["train"]]
         source, target = train_vocabularies(*sides, self.vocabulary, context.console.say)
         tokenised = tokenise(corpus, source, target, home / TOKENISED, self.max_length)

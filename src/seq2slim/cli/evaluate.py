@@ -1,0 +1,74 @@
+"""`evaluate`: what a model is worth on a test set."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from seq2slim.cli.mistakes import UsageError
+from seq2slim.cli.options import parse
+from seq2slim.cli.runs import model_home
+from seq2slim.data.batching import BatchConfig
+from seq2slim.data.corpora import read_lines
+from seq2slim.data.tokenised import TokenisedSplit
+from seq2slim.evaluation.bleu import bleu
+from seq2slim.pipeline.stages.evaluate import sizes
+from seq2slim.pipeline.stages.train import perplexity
+from seq2slim.pipeline.translator import load
+
+DESCRIPTION = """Perplexity and BLEU (sacreBLEU, greedy and beam) of a model on a test set.
+
+    python -m seq2slim evaluate --run runs/retrain-... --test test.en test.de
+
+Both files have one sentence a line, UTF-8, detokenised (or tokenised both, with --tokenize none)."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """What is evaluated, and how.
+
+    Attributes:
+      run: folder of a trained, pruned or retrained model.
+      test: source file and reference file.
+      tokenize: sacreBLEU's tokenizer; "none" where the test set is tokenised.
+      beam: of the second BLEU; by default that of the recipe whose model is most like this one.
+      replace_unknown: for <unk>, the source word attended to (copy), its translation in the model's own dictionary, or
+        leave it (no); by default as the recipe has it.
+    """
+
+    run: Path
+    test: tuple[Path, Path]
+    tokenize: str = "13a"
+    beam: int | None = None
+    replace_unknown: Literal["copy", "dictionary", "no"] | None = None
+
+
+def run(arguments: Sequence[str]):
+    """Prints sizes, perplexity and BLEU."""
+    (options,) = parse("evaluate", DESCRIPTION, arguments, Options)
+    sources, references = (list(read_lines(path)) for path in options.test)
+    if len(sources) != len(references):
+        raise UsageError(
+            f"{options.test[0]} has {len(sources)} lines and {options.test[1]} has {len(references)}: "
+            "they must be parallel, line by line"
+        )
+    model = load(model_home(options.run))
+    search = model.configured(options.beam)
+    split = TokenisedSplit.of(
+        model.source_vocabulary.encode_many(sources), model.target_vocabulary.encode_many(references)
+    )
+    batches = BatchConfig(search.batch_size, model.model.reverse_source)
+    found = perplexity(model.model.config, model.model.params, split, batches)
+    size = sizes(model.model)
+    _show("weights", f"{size['weights']:,}, {size['non_zero']:,} of them not 0.0; sparsity {size['sparsity']:.1%}")
+    _show("sentences", f"{len(sources):,}")
+    _show("perplexity", f"{found.perplexity:.2f} of {found.tokens:,} target tokens, ends of sentences counted")
+    for name, beam in (("greedy", 1), (f"beam {search.beam}", search.beam)):
+        lines = model.translate(sources, beam=beam, replace_unknown=options.replace_unknown)
+        score = bleu(lines, references, tokenize=options.tokenize)
+        _show(f"BLEU {name}", f"{score.score:.2f}")
+    _show("signature", score.signature)
+
+
+def _show(name: str, value: str):
+    print(f"{name:12} {value}", flush=True)

@@ -1,0 +1,97 @@
+"""Options of a command from dataclasses, by tyro; and a help that fits a screen."""
+
+import contextlib
+import dataclasses
+import io
+import shutil
+import textwrap
+from collections.abc import Sequence
+from typing import Annotated, Any, get_type_hints
+
+import tyro
+
+SCREEN = 50  # lines of a help page that need no scrolling back
+HELP, HELP_ALL = {"-h", "--help"}, "--help-all"
+
+
+def parse(command: str, description: str, arguments: Sequence[str], *parts: Any) -> tuple:
+    """One instance of each part, from what was typed after the command.
+
+    Exits with 2, naming the nearest option, at an unknown one. A --help longer than a screen shows the options proper
+    and names the groups (fields that are dataclasses); --help-all shows those too.
+
+    Args:
+      parts: dataclasses, whose fields are options: a class, or an instance whose values are the defaults.
+    """
+    program, whole = f"python -m seq2slim {command}", _joined(parts)
+    if asked := (HELP | {HELP_ALL}) & set(arguments):
+        page = _help(whole, program, description)
+        if HELP_ALL not in asked and page.count("\n") > SCREEN:
+            groups = _groups(parts)
+            note = f"Also, shown by {HELP_ALL}: {'; '.join(groups)}."
+            page = _help(_joined([_without_groups(part) for part in parts]), program, f"{description}\n\n{note}")
+        print(page, end="")
+        raise SystemExit(0)
+    parsed = tyro.cli(whole, prog=program, description=description, args=list(arguments))
+    return tuple(getattr(parsed, field.name) for field in dataclasses.fields(parsed))
+
+
+def typed(arguments: Sequence[str], option: str) -> str | None:
+    """What was typed after `option`, before anything is parsed: for an option that decides others' defaults."""
+    words = [word for argument in arguments for word in argument.split("=", 1)]
+    return next(iter(words[words.index(option) + 1 :]), None) if option in words else None
+
+
+def _joined(parts) -> type:
+    """A dataclass of all parts, whose fields stand without a prefix; booleans that are False become bare flags."""
+    fields = []
+    for index, part in enumerate(parts):
+        kind = part if isinstance(part, type) else type(part)
+        field = dataclasses.field() if part is kind else dataclasses.field(default=part)
+        flags = tyro.conf.FlagCreatePairsOff if _flags_alone(kind) else tyro.conf.arg(name="")
+        fields.append((f"part_{index}", Annotated[kind, tyro.conf.arg(name=""), flags], field))
+    return dataclasses.make_dataclass("Options", fields, frozen=True, kw_only=True)
+
+
+def _flags_alone(kind: type) -> bool:
+    """Whether its booleans are all False by default: `--no-x` would then only repeat what is so anyway."""
+    return all(field.default is False for field in dataclasses.fields(kind) if field.type in (bool, "bool"))
+
+
+def _without_groups(part):
+    """The same dataclass without its fields that are dataclasses."""
+    kind = part if isinstance(part, type) else type(part)
+    hints = get_type_hints(kind, include_extras=True)
+    kept = [field for field in dataclasses.fields(kind) if not dataclasses.is_dataclass(hints[field.name])]
+    fields = []
+    for field in kept:
+        default = field.default if part is kind else getattr(part, field.name)
+        missing = default is dataclasses.MISSING
+        fields.append((field.name, hints[field.name], dataclasses.field(**({} if missing else {"default": default}))))
+    return dataclasses.make_dataclass(kind.__name__, fields, namespace={"__doc__": kind.__doc__}, kw_only=True)
+
+
+def _groups(parts) -> list[str]:
+    """As in "--model.* (preset, layers, ...)", of all parts."""
+    kinds = [part if isinstance(part, type) else type(part) for part in parts]
+    found = []
+    for kind in kinds:
+        for name, hint in get_type_hints(kind).items():
+            if dataclasses.is_dataclass(hint):
+                inner = ", ".join(field.name.replace("_", "-") for field in dataclasses.fields(hint))
+                found.append(f"--{name.replace('_', '-')}.* ({inner})")
+    return found
+
+
+def _help(kind: type, program: str, description: str) -> str:
+    """The page that tyro prints, its long lines wrapped; an option that is None by default just has no default."""
+    page = io.StringIO()
+    with contextlib.redirect_stdout(page), contextlib.suppress(SystemExit):
+        tyro.cli(kind, prog=program, description=description, args=["--help"])
+    text = page.getvalue().replace("(default: None)", "").replace("{None}|", "").replace("{None,", "{")
+    width = min(shutil.get_terminal_size().columns, 120)
+    lines = []
+    for line in text.splitlines():
+        wrapped = [line.rstrip()] if line.startswith(" ") else textwrap.wrap(line, width) or [""]
+        lines += wrapped if lines[-1:] != [""] or wrapped != [""] else []
+    return "\n".join(lines).rstrip() + "\n"

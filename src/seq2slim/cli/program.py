@@ -1,0 +1,64 @@
+"""`main`: finds the command that was typed, runs it, and answers mistakes in one line."""
+
+import importlib
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+from pathlib import Path
+
+from seq2slim.cli.mistakes import UsageError, nearest
+
+PROGRAM = "python -m seq2slim"
+# Each is a module of this package with a function `run(arguments)`.
+COMMANDS = {
+    "experiments": "lists the experiments with their claims",
+    "run": "runs one: run NAME [--smoke] [--publish] [options]",
+    "train": "trains a model on parallel text",
+    "prune": "sets the smallest weights of a model to zero",
+    "retrain": "trains a model on, its pruned weights staying at zero",
+    "translate": "translates standard input to standard output, line by line",
+    "evaluate": "perplexity and BLEU of a model on a test set",
+    "inspect": "what a run is: lineage, options, metrics, weights of each class",
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs one command and returns its exit code: 0, 130 after Ctrl-C, 2 after one line of what the user can mend.
+
+    That is a UsageError, any OSError, and any error raised by a `raise` of this project, whose message is written for
+    people. Errors from elsewhere keep their traceback, and with SEQ2SLIM_TRACEBACK=1 all do.
+    """
+    command, *rest = (sys.argv[1:] if arguments is None else arguments) or ["--help"]
+    try:
+        if command in ("-h", "--help"):
+            print(_usage())
+        elif command in COMMANDS:
+            importlib.import_module(f"seq2slim.cli.{command}").run(rest)
+        else:
+            raise UsageError(f"no command {command!r}; {nearest(command, COMMANDS)}")
+        sys.stdout.flush()
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:  # whoever read us has gone; flushing at exit would complain
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except Exception as error:
+        if os.environ.get("SEQ2SLIM_TRACEBACK") or not _meant_for_people(error):
+            raise
+        print(f"seq2slim: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def _meant_for_people(error: Exception) -> bool:
+    if isinstance(error, UsageError | OSError):
+        return True
+    frames = traceback.extract_tb(error.__traceback__)
+    ours = (str(Path(__file__).parent.parent), str(Path("experiments").absolute()))
+    return bool(frames) and frames[-1].filename.startswith(ours) and (frames[-1].line or "").startswith("raise")
+
+
+def _usage() -> str:
+    width = max(map(len, COMMANDS))
+    lines = [f"  {name:{width}}  {meaning}" for name, meaning in COMMANDS.items()]
+    return "\n".join([f"usage: {PROGRAM} COMMAND", "", *lines, "", f"{PROGRAM} COMMAND --help tells its options."])

@@ -1,0 +1,126 @@
+"""`translate`: a filter from lines to lines."""
+
+import sys
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, Literal
+
+from rich.console import Console as RichConsole
+
+from seq2slim.cli.mistakes import UsageError
+from seq2slim.cli.options import parse
+from seq2slim.cli.runs import model_home
+from seq2slim.data.corpora.lines import forgiving_lines
+from seq2slim.decoding.length_penalty import LengthPenalty
+from seq2slim.pipeline.console import Console
+from seq2slim.pipeline.translator import WINDOW, Hypothesis, load
+
+DESCRIPTION = """Translates standard input to standard output: for each line one, in order, whatever it holds.
+
+    python -m seq2slim translate --run runs/retrain-... < in.txt > out.txt
+
+Memory does not grow with the input. What is done to odd lines is told on standard error. Options that are not given
+are those of the recipe whose model is most like this one."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """How it translates.
+
+    Attributes:
+      run: folder of a trained, pruned or retrained model.
+      beam: hypotheses kept a sentence; 1 is greedy, and fast.
+      n_best: print exactly so many lines an input line, best first; blank where the search finds fewer.
+      scores: print the score (log-probability by length penalty) and a tab before each translation.
+      replace_unknown: for <unk>, the source word attended to (copy), its translation in a dictionary learnt from the
+        model's attention over its training set and kept in the run (dictionary), or leave it (no).
+      length_penalty: none, gnmt (Wu et al. 2016) or power, of the length in tokens.
+      alpha: exponent of the length penalty; 0 is none.
+      limits: shortest and longest translation, half to one and a half times the source (paper), or wider.
+      batch_size: sentences searched together.
+      window: lines read ahead, to be sorted by length; at a terminal 1.
+    """
+
+    run: Path
+    beam: int | None = None
+    n_best: int | None = None
+    scores: bool = False
+    replace_unknown: Literal["copy", "dictionary", "no"] | None = None
+    length_penalty: Literal["none", "gnmt", "power"] | None = None
+    alpha: float | None = None
+    limits: Literal["paper", "wide"] | None = None
+    batch_size: int | None = None
+    window: int = WINDOW
+
+
+def run(arguments: Sequence[str]):
+    """Translates stdin to stdout."""
+    (options,) = parse("translate", DESCRIPTION, arguments, Options)
+    if options.window < 1:
+        raise UsageError(f"--window is a number of lines, at least 1, got {options.window}")
+    model = load(model_home(options.run), _say)
+    search = model.configured(
+        options.beam,
+        options.n_best,
+        length_penalty=_penalty(model.search.length_penalty, options.length_penalty, options.alpha),
+        limits=options.limits,
+        batch_size=options.batch_size,
+    )
+    if options.replace_unknown == "dictionary":
+        console = Console(RichConsole(file=sys.stderr))
+        model.dictionary(_say, lambda done, total: console.progress("dictionary", done, total))
+        console.finish()
+    odd, source = OddLines(), sys.stdin.buffer
+    window = 1 if source.isatty() else options.window
+    found = model.stream(
+        forgiving_lines(source, odd.note),
+        search,
+        options.replace_unknown,
+        options.n_best or 1,
+        window=window,
+        report=odd.note,
+    )
+    write(found, sys.stdout.buffer, options.scores, flush=window == 1)
+    odd.tell()
+
+
+def write(found: Iterator[list[Hypothesis]], out: BinaryIO, scores: bool, flush: bool = False):
+    """One line a hypothesis, each whole in one write."""
+    for hypotheses in found:
+        for text, score, _ in hypotheses:
+            out.write((f"{score:.4f}\t{text}\n" if scores else f"{text}\n").encode())
+        if flush:
+            out.flush()
+    out.flush()
+
+
+class OddLines:
+    """Tells on standard error what was done to lines: the first of each kind at once, the others counted."""
+
+    def __init__(self):
+        self._first: dict[str, int] = {}
+        self._count: Counter[str] = Counter()
+
+    def note(self, number: int, what: str):
+        kind = what.partition(" of ")[0]
+        self._count[kind] += 1
+        if kind not in self._first:
+            self._first[kind] = number
+            _say(f"line {number}: {what}")
+
+    def tell(self):
+        for kind, count in self._count.items():
+            if count > 1:
+                _say(f"{count:,} lines in all, from line {self._first[kind]} on: {kind}")
+
+
+def _penalty(own: LengthPenalty, kind: str | None, alpha: float | None) -> LengthPenalty | None:
+    if kind is None and alpha is None:
+        return None
+    return LengthPenalty(kind or own.kind, own.alpha if alpha is None else alpha)
+
+
+def _say(line: str):
+    print(f"seq2slim: {line}", file=sys.stderr, flush=True)

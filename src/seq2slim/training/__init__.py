@@ -1,0 +1,27 @@
+"""Training a model: its step, the loop around it, what the loop saves and measures. Knows no model and no corpus."""
+
+from seq2slim.training.checkpoints import Checkpoints
+from seq2slim.training.config import OptimizerConfig, ScheduleConfig, TrainingConfig
+from seq2slim.training.learning_rates import learning_rate
+from seq2slim.training.loop import Run, fit
+from seq2slim.training.metrics import Metrics, read_metrics
+from seq2slim.training.optimizers import make_optimizer
+from seq2slim.training.state import TrainState, new_state
+from seq2slim.training.step import eval_step, make_train_step
+
+__all__ = [
+    "Checkpoints",
+    "Metrics",
+    "OptimizerConfig",
+    "Run",
+    "ScheduleConfig",
+    "TrainState",
+    "TrainingConfig",
+    "eval_step",
+    "fit",
+    "learning_rate",
+    "make_optimizer",
+    "make_train_step",
+    "new_state",
+    "read_metrics",
+]

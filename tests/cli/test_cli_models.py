@@ -1,0 +1,139 @@
+"""`train`, `prune`, `retrain`, `evaluate`, `inspect` typed one after the other, and their help."""
+
+import contextlib
+import json
+import re
+
+import numpy as np
+import pytest
+
+from seq2slim import cli
+from seq2slim.cli.options import SCREEN
+from seq2slim.cli.program import COMMANDS
+from seq2slim.cli.train import Options
+from seq2slim.pipeline.model_files import load_model
+from seq2slim.pipeline.recipes import RECIPES
+
+
+def last_line(done) -> str:
+    return done.stdout.decode().splitlines()[-1]
+
+
+def test_train_prune_retrain_make_the_runs_that_an_experiment_makes(toy):
+    """The same options are the same run: everything is found finished, and the last line is fit for --run."""
+    folder = toy.runs.parent
+    done = toy.type("train", "--recipe", "tiny", "--corpus.name", "reverse", "-o", "first")
+    assert last_line(done) == "first"
+    assert (folder / "first").resolve() == toy.homes["baseline"].resolve()
+    pruned = last_line(toy.type("prune", "--run", "first"))
+    assert (folder / pruned).resolve() == toy.homes["pruned 80%"].resolve()
+    retrained = last_line(toy.type("retrain", "--run", pruned))
+    assert (folder / retrained).resolve() == toy.homes["retrained"].resolve()
+    # By its name alone, and of a dense model: the control.
+    assert (folder / last_line(toy.type("retrain", "--run", toy.homes["baseline"].name))).resolve() == toy.homes[
+        "control"
+    ].resolve()
+
+
+def test_options_are_taken_and_pruned_weights_stay_at_zero(toy):
+    words = ["--scheme", "class_uniform", "--sparsity", 0.3]
+    pruned = last_line(toy.type("prune", "--run", toy.homes["baseline"], *words))
+    retrained = last_line(toy.type("retrain", "--run", pruned, "--training.max-steps", 3, "--seed", 7))
+    before, after = (load_model(toy.runs.parent / home) for home in (pruned, retrained))
+    kernels = [model.params["decoder"]["layer_1"]["kernel"] for model in (before, after)]
+    assert np.mean(np.asarray(kernels[0]) == 0) == pytest.approx(0.3, abs=1e-3)
+    assert ((np.asarray(kernels[1]) == 0) == (np.asarray(kernels[0]) == 0)).all()
+    assert (np.asarray(kernels[1]) != np.asarray(kernels[0])).any()
+    shown = toy.type("inspect", retrained).stdout.decode()
+    assert "max_steps 3" in shown
+    assert "seed = 7" in shown
+    assert re.search(r"attention +4,608 +3,22\d +(29\.9|30\.0)\d%", shown)
+
+
+def test_evaluate_says_what_the_experiment_says(toy, smoke):
+    files = [toy.runs / "cache" / "reverse" / f"test.{side}" for side in ("letters", "reversed")]
+    row = smoke.models["retrained"]
+    shown = toy.type("evaluate", "--run", toy.homes["retrained"], "--test", *files).stdout.decode()
+    said = dict(re.split(r"  +", line, maxsplit=1) for line in shown.splitlines() if "  " in line)
+    assert said["BLEU greedy"] == f"{row['greedy_bleu']:.2f}"
+    assert said["BLEU beam 5"] == f"{row['beam_bleu']:.2f}"
+    assert said["signature"] == row["signature"]
+    assert said["perplexity"].startswith(f"{row['perplexity']:.2f} of ")
+    assert f"sparsity {row['sparsity']:.1%}" in said["weights"]
+
+
+def test_evaluate_needs_parallel_files(toy, tmp_path, capsys):
+    (tmp_path / "one").write_text("a\n")
+    (tmp_path / "two").write_text("a\nb\n")
+    paths = [str(tmp_path / "one"), str(tmp_path / "two")]
+    assert cli.main(["evaluate", "--run", str(toy.homes["baseline"]), "--test", *paths]) == 2
+    assert "has 1 lines and" in capsys.readouterr().err
+
+
+def test_inspect_shows_lineage_metrics_and_weights(toy, capsys):
+    assert cli.main(["inspect", str(toy.homes["retrained"])]) == 0
+    shown = capsys.readouterr().out
+    names = [toy.homes[label].name for label in ("baseline", "pruned 80%", "retrained")]
+    places = [shown.index(f"\n  {name}\n") for name in names]
+    assert places == sorted(places)
+    model = load_model(toy.homes["retrained"])
+    leaf = np.asarray(model.params["softmax"]["kernel"])
+    assert re.search(rf"softmax +{leaf.size:,} +{np.count_nonzero(leaf):,} ", shown)
+    last = json.loads((toy.homes["retrained"] / "metrics.jsonl").read_text().splitlines()[-1])
+    assert f"step {last['step']}, valid_loss {last['valid_loss']:.5g}" in shown
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_fits_a_screen(command, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "100")
+    words = [command, "prune80"] if command == "run" else [command]
+    with contextlib.suppress(SystemExit):
+        assert cli.main([*words, "--help"]) == 0
+    page = capsys.readouterr().out.splitlines()
+    assert page[0].startswith(f"usage: python -m seq2slim {command}")
+    assert len(page) <= SCREEN
+    if command != "run":  # an experiment's own docstring is shown as it is
+        assert max(map(len, page)) <= 100
+
+
+def test_all_help_shows_the_groups(capsys):
+    for asked, shown in (("--help", False), ("--help-all", True)):
+        with pytest.raises(SystemExit):
+            cli.main(["train", "--recipe", "small", asked])
+        page = capsys.readouterr().out
+        assert ("--training.optimizer.learning-rate" in page) == shown
+        assert "--recipe" in page
+        assert "--training.*" in page or shown
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["trian"], "did you mean 'train'?"),
+        (["train", "--recip", "tiny"], "--recipe"),
+        (["train", "--recipe", "tiny", "--corpus.name", "revers"], "did you mean 'reverse'?"),
+        (["train", "--link", "README.md"], "something of that name already"),
+        (["translate", "--run", "runs/nothing"], "no run runs/nothing"),
+        (["prune", "--run", "BASELINE", "--scheme", "class_blnd"], "class_blind"),
+        (["prune", "--run", "TYPO"], "did you mean 'BASELINE'?"),
+        (["translate", "--run", "TEXT"], "is a run of text, which has no model"),
+    ],
+)
+def test_a_mistake_is_answered_with_what_is_right(toy, words, told, capsys, monkeypatch):
+    baseline = toy.homes["baseline"]
+    monkeypatch.setenv("SEQ2SLIM_RUNS", str(toy.runs))
+    names = {
+        "BASELINE": str(baseline),
+        "TYPO": baseline.name[:-1],
+        "TEXT": next(path.name for path in toy.runs.glob("text-*")),
+    }
+    try:
+        code = cli.main([names.get(word, word) for word in words])
+    except SystemExit as exit_:
+        code = exit_.code
+    assert code == 2
+    assert told.replace("BASELINE", baseline.name) in " ".join(capsys.readouterr().err.replace("│", " ").split())
+
+
+def test_every_recipe_can_be_typed():
+    assert set(Options.__annotations__["recipe"].__args__) == set(RECIPES)

@@ -1,0 +1,40 @@
+"""What can be guessed and imported: from its room, and light where it can be."""
+
+import importlib
+import subprocess
+import sys
+
+import pytest
+
+import seq2slim
+from seq2slim.pipeline.translator import Translator, load
+
+ROOMS = ("data", "decoding", "evaluation", "losses", "models", "pipeline", "pruning", "training")
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_a_room_has_what_it_names(room):
+    module = importlib.import_module(f"seq2slim.{room}")
+    assert module.__all__
+    for name in module.__all__:
+        assert getattr(module, name) is not None
+    with pytest.raises(AttributeError):
+        _ = module.nothing_of_the_kind
+
+
+def test_the_package_itself_imports_nothing_and_pruning_little():
+    code = """
+import sys, seq2slim
+assert not {"jax", "numpy"} & set(sys.modules)
+from seq2slim import pruning
+assert seq2slim.pruning.class_blind is pruning.class_blind
+assert not {"flax", "orbax", "sentencepiece", "sacrebleu", "tensorboardX", "rich", "tyro"} & set(sys.modules)
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_load_is_that_of_the_pipeline():
+    assert seq2slim.load is load
+    assert seq2slim.Translator is Translator
+    with pytest.raises(AttributeError, match="no attribute 'lod'"):
+        _ = seq2slim.lod
