@@ -137,3 +137,20 @@ def test_a_mistake_is_answered_with_what_is_right(toy, words, told, capsys, monk
 
 def test_every_recipe_can_be_typed():
     assert set(Options.__annotations__["recipe"].__args__) == set(RECIPES)
+
+
+def test_a_model_file_translates_as_the_run_it_was_made_from(toy):
+    folder = toy.runs.parent
+    said = toy.type("export", toy.homes["retrained"], "-o", "model.slim").stdout.decode()
+    assert said == f"model.slim: {(folder / 'model.slim').stat().st_size:,} bytes\n"
+    lines = ("\n".join([*toy.lines("test", "letters")[:20], "", "x y z"]) + "\n").encode()
+    from_run = toy.type("translate", "--run", toy.homes["retrained"], input=lines).stdout
+    assert toy.type("translate", "--model", "model.slim", input=lines).stdout == from_run
+    shown = toy.type("inspect", "model.slim").stdout.decode()
+    assert re.search(r"attention/kernel +4,608 +[\d,]+ +float32", shown)
+    (folder / "cut.slim").write_bytes((folder / "model.slim").read_bytes()[:-1])
+    for command in (["translate", "--model", "cut.slim"], ["inspect", "cut.slim"]):
+        (line,) = toy.type(*command, code=2).stderr.decode().splitlines()
+        assert "cut.slim" in line
+    both = toy.type("translate", "--model", "model.slim", "--run", toy.homes["retrained"], code=2)
+    assert b"not both" in both.stderr

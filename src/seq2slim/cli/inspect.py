@@ -1,6 +1,7 @@
-"""`inspect`: what a run is."""
+"""`inspect`: what a run, or a sparse model file, is."""
 
 import json
+import math
 import shutil
 import textwrap
 from collections.abc import Iterator, Sequence
@@ -19,11 +20,14 @@ from seq2slim.pipeline.model_files import CONFIG as MODEL_FACTS
 from seq2slim.pipeline.model_files import Model, load_model
 from seq2slim.pipeline.records import lineage
 from seq2slim.pipeline.runner import DONE
+from seq2slim.storage import contents
 from seq2slim.training.metrics import METRICS, decoded, read_metrics
 
-DESCRIPTION = """What a run is: its lineage, options, last validation, result, and the weights of each class.
+DESCRIPTION = """What a run is: its lineage, options, last validation, result, and the weights of each class; or what a
+sparse model file holds, leaf by leaf, beside the order-0 entropy of what is stored.
 
-    python -m seq2slim inspect runs/prune-..."""
+    python -m seq2slim inspect runs/prune-...
+    python -m seq2slim inspect model.slim"""
 
 
 @dataclass(frozen=True)
@@ -31,7 +35,7 @@ class Options:
     """What is looked at.
 
     Attributes:
-      run: folder of a run of any kind, finished or not.
+      run: folder of a run of any kind, finished or not; or a file made by export.
     """
 
     run: Annotated[Path, tyro.conf.Positional]
@@ -40,6 +44,9 @@ class Options:
 def run(arguments: Sequence[str]):
     """Prints what the folder of a run says."""
     (options,) = parse("inspect", DESCRIPTION, arguments, Options)
+    if options.run.is_file():
+        print(_file(options.run))
+        return
     home = run_home(options.run)
     ancestors = lineage(home)
     done = json.loads((home / DONE).read_text()) if (home / DONE).is_file() else None
@@ -60,6 +67,22 @@ def run(arguments: Sequence[str]):
             print("\nresult\n  " + ", ".join(f"{name} {value}" for name, value in plain.items()))
     if (home / MODEL_FACTS).is_file():
         print(f"\nweights\n{_weights(load_model(home))}")
+
+
+def _file(path: Path) -> str:
+    """A line a leaf: survivors, how positions and values are written, and their bytes."""
+    rows, size = contents(path), path.stat().st_size
+    stored = sum(row.position_bytes + row.value_bytes for row in rows)
+    weights = sum(row.weights for row in rows)
+    lines = [f"{'leaf':36}{'weights':>12}{'kept':>12}  {'values':12}{'positions':10}{'bytes':>12}{'entropy':>12}"]
+    lines += [
+        f"{row.path:36}{row.weights:12,}{row.kept:12,}  {row.codec:12}{row.positions:10}"
+        f"{row.position_bytes + row.value_bytes:12,}{math.ceil(row.entropy_bytes):12,}"
+        for row in rows
+    ]
+    lines.append(f"{size:,} bytes, {size - stored:,} of them configuration, vocabularies and header;")
+    lines.append(f"the weights are {4 * weights / stored:.1f} times smaller than in float32")
+    return "\n".join(lines)
 
 
 def _told(options: dict, prefix: str = "") -> Iterator[tuple[str, str]]:

@@ -19,7 +19,8 @@ COMMANDS = {
     "retrain": "trains a model on, its pruned weights staying at zero",
     "translate": "translates standard input to standard output, line by line",
     "evaluate": "perplexity and BLEU of a model on a test set",
-    "inspect": "what a run is: lineage, options, metrics, weights of each class",
+    "inspect": "what a run or a model file is: lineage, options, metrics, weights",
+    "export": "writes a model as one small file, its zeros left out",
 }
 
 

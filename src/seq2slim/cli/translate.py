@@ -20,6 +20,7 @@ from seq2slim.pipeline.translator import WINDOW, Hypothesis, load
 DESCRIPTION = """Translates standard input to standard output: for each line one, in order, whatever it holds.
 
     python -m seq2slim translate --run runs/retrain-... < in.txt > out.txt
+    python -m seq2slim translate --model model.slim < in.txt > out.txt
 
 Memory does not grow with the input. What is done to odd lines is told on standard error. Options that are not given
 are those of the recipe whose model is most like this one."""
@@ -31,6 +32,7 @@ class Options:
 
     Attributes:
       run: folder of a trained, pruned or retrained model.
+      model: a sparse model file, made by export; in place of --run.
       beam: hypotheses kept a sentence; 1 is greedy, and fast.
       n_best: print exactly so many lines an input line, best first; blank where the search finds fewer.
       scores: print the score (log-probability by length penalty) and a tab before each translation.
@@ -43,7 +45,8 @@ class Options:
       window: lines read ahead, to be sorted by length; at a terminal 1.
     """
 
-    run: Path
+    run: Path | None = None
+    model: Path | None = None
     beam: int | None = None
     n_best: int | None = None
     scores: bool = False
@@ -60,7 +63,11 @@ def run(arguments: Sequence[str]):
     (options,) = parse("translate", DESCRIPTION, arguments, Options)
     if options.window < 1:
         raise UsageError(f"--window is a number of lines, at least 1, got {options.window}")
-    model = load(model_home(options.run), _say)
+    if (options.run is None) == (options.model is None):
+        raise UsageError("translate with which model? Give --run DIR, or --model FILE, and not both")
+    if options.model is not None and not options.model.is_file():
+        raise UsageError(f"--model {options.model}: there is no such file; `export` makes one of a run")
+    model = load(options.model or model_home(options.run), _say)
     search = model.configured(
         options.beam,
         options.n_best,

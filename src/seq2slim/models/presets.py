@@ -68,7 +68,7 @@ def base(source_vocabulary, target_vocabulary, **changes):
 
 def small(source_vocabulary, target_vocabulary, **changes):
     """The studies' model: the paper's architecture at 2x256, at most 8M weights with 4,000 words a side."""
-    return Seq2SeqConfig(source_vocabulary, target_vocabulary, **(dict(layers=2, units=256, dropout=0.3) | changes))
+    return Seq2SeqConfig(source_vocabulary, target_vocabulary, **(dict(layers=2, units=256, dropout=0.2) | changes))
 
 
 def tiny(source_vocabulary, target_vocabulary, **changes):

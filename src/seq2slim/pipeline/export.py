@@ -24,7 +24,7 @@ from seq2slim.storage.container import parsed_json
 FILES = (CONFIG, SOURCE_VOCABULARY, TARGET_VOCABULARY)
 
 
-class Translator(NamedTuple):
+class WholeModel(NamedTuple):
     """A model and the vocabularies of both sides."""
 
     model: Model
@@ -49,7 +49,7 @@ def export(home: Path, path: Path, codec: str = "float32", report: Callable[[str
     return storage.write(path, model.params, model.masks, codec, files)
 
 
-def load_model_file(path: Path, limit_bytes: int = LIMIT_BYTES) -> Translator:
+def load_model_file(path: Path, limit_bytes: int = LIMIT_BYTES) -> WholeModel:
     """What `export` wrote; as `model_files.load_model` returns it where the codec was lossless.
 
     Args: limit_bytes: as in `storage.read`.
@@ -71,7 +71,7 @@ def load_model_file(path: Path, limit_bytes: int = LIMIT_BYTES) -> Translator:
         ]
     except ModelFileError as error:
         raise ModelFileError(f"{path}: {error}") from None
-    return Translator(Model(config, _on_device(params), _on_device(masks), reverse_source), *sides)
+    return WholeModel(Model(config, _on_device(params), _on_device(masks), reverse_source), *sides)
 
 
 def _config(content: bytes, leaves: int) -> tuple[Seq2SeqConfig, bool]:

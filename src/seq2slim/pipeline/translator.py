@@ -13,6 +13,7 @@ from seq2slim.data.tokenised import LONGEST, TokenisedSplit
 from seq2slim.data.vocabulary import Vocabulary
 from seq2slim.evaluation.translate import UnknownWords, hypothesis_text, search_lines
 from seq2slim.pipeline.dictionary import dictionary_of
+from seq2slim.pipeline.export import load_model_file
 from seq2slim.pipeline.model_files import Model, load_model
 from seq2slim.pipeline.recipes import recipe_of
 from seq2slim.pipeline.search import SearchConfig, make_search
@@ -44,12 +45,15 @@ NONE = Hypothesis("", -np.inf, -np.inf)  # in place of one that the search did n
 
 
 def load(run: str | Path, report: Callable[[str], None] = print) -> "Translator":
-    """The model of a run's folder (of train, prune or retrain), ready to translate.
+    """The model of a run's folder (of train, prune or retrain), or of a sparse model file, ready to translate.
 
     It searches as the recipe whose model is most like it. `report` is told what is damaged.
-    Raises: ValueError if there is no model, or it is damaged.
+    Raises: ValueError if there is no model, or it is damaged; OSError if it cannot be read.
     """
     home = Path(run)
+    if home.is_file():
+        whole = load_model_file(home)
+        return Translator(*whole, recipe_of(whole.model.config).search)
     model = load_model(home, report)
     return Translator(model, *vocabularies(home), recipe_of(model.config).search, home)
 
