@@ -53,7 +53,7 @@ class Train(Stage):
     def run(self, home: Path, context) -> dict:
         source, target = texts.vocabularies(context.home(self.text))
         config = self.model.build(len(source), len(target))
-        params = init_params(config, jax.random.fold_in(jax.random.key(self.seed), 0))
+        params = jax.jit(partial(init_params, config))(jax.random.fold_in(jax.random.key(self.seed), 0))
         return _train(self, Model(config, params, None, self.reverse_source), self.training, home, context)
 
 
