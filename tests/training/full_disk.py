@@ -71,7 +71,7 @@ def main(folder: Path):
         saves.save(step, items(step), best=step == 10)
     before, ballast, failures = content(saves.folder), folder / "ballast", 0
     free = os.statvfs(folder).f_bavail * os.statvfs(folder).f_frsize
-    for room in range(0, free, 2 * PAGE):
+    for room in range(0, free, 3 * PAGE):
         ballast.write_bytes(bytes(free - room))
         if not (error := failure(saves)):
             break

@@ -249,6 +249,8 @@ def test_a_disk_that_fails_to_force_leaves_earlier_saves_and_no_trace(folder, mo
     assert Checkpoints(folder).steps() == [10, 30, 40]
 
 
+# Orbax closes its event loop at the first error, while others of its threads still write.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_a_file_that_may_not_grow_leaves_earlier_saves_and_no_trace(folder, tmp_path):
     """At every file of a save in turn, those that Orbax writes by itself among them."""
     before = content(folder)
