@@ -1,12 +1,21 @@
-"""`python -m tests.pipeline.real_training RUNS` trains the tiny model on the reverse toy, prunes it and retrains it."""
+"""`python -m tests.pipeline.real_training RUNS` trains the tiny model on the reverse toy, prunes it and retrains it.
 
+--baseline stops after the training; --poison STEP puts a NaN among the weights just before that step of it.
+"""
+
+import argparse
+import subprocess
 import sys
 from pathlib import Path
+
+import jax
+import jax.numpy as jnp
 
 from seq2slim.data.corpora import CorpusConfig
 from seq2slim.data.vocabulary import VocabularyConfig
 from seq2slim.models import ModelOptions
 from seq2slim.pipeline.runner import Runner
+from seq2slim.pipeline.stages import train
 from seq2slim.pipeline.stages.prune import Prune
 from seq2slim.pipeline.stages.text import Text
 from seq2slim.pipeline.stages.train import Retrain, Train
@@ -21,5 +30,42 @@ BASELINE = Train(
 )
 RETRAINED = Retrain(Prune(BASELINE), TRAINING)
 
+
+def poisoned(make_train_step, at: int):
+    """`make_train_step` whose step `at` finds a NaN among the weights."""
+
+    def make(*arguments):
+        step = make_train_step(*arguments)
+
+        def run(state, batch, masks):
+            if int(state.step) == at - 1:
+                state = state._replace(params=jax.tree.map(lambda w: w.at[(0,) * w.ndim].set(jnp.nan), state.params))
+            return step(state, batch, masks)
+
+        return run
+
+    return make
+
+
+def command(runs: Path, *options: str) -> list[str]:
+    """This program, to be started."""
+    return [sys.executable, "-m", "tests.pipeline.real_training", str(runs), *options]
+
+
+def finished_homes(runs: Path, environment: dict[str, str]) -> tuple[Path, Path]:
+    """Runs it to its end; the homes of the trained and of the retrained model."""
+    done = subprocess.run(command(runs), env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    runner = Runner(runs)
+    return runner.home(BASELINE), runner.home(RETRAINED)
+
+
 if __name__ == "__main__":
-    Runner(Path(sys.argv[1])).run(RETRAINED)
+    parser = argparse.ArgumentParser()
+    parser.add_argument("runs", type=Path)
+    parser.add_argument("--baseline", action="store_true")
+    parser.add_argument("--poison", type=int)
+    chosen = parser.parse_args()
+    if chosen.poison:
+        train.make_train_step = poisoned(train.make_train_step, chosen.poison)
+    Runner(chosen.runs).run(BASELINE if chosen.baseline else RETRAINED)

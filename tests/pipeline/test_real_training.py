@@ -1,48 +1,15 @@
 """The drill on the real thing: training, pruning and retraining killed at random moments end bit for bit the same."""
 
-import os
 import random
 import shutil
 import signal
-import subprocess
-import sys
 
 import pytest
 
 from seq2slim.pipeline.model_files import MODEL
 from seq2slim.pipeline.runner import Runner
 from tests.pipeline.drill import arrays, assert_same_bits, moment, run_and_signal
-from tests.pipeline.real_training import BASELINE, RETRAINED
-
-
-@pytest.fixture(scope="module")
-def environment(tmp_path_factory):
-    """Of every run here: one cache of compiled steps and one of the corpus, as on a person's machine."""
-    shared = tmp_path_factory.mktemp("shared")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("SEQ2SLIM_RUNS", str(shared))
-        yield {
-            **os.environ,
-            "JAX_COMPILATION_CACHE_DIR": str(shared / "xla"),
-            "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
-            "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",
-        }
-
-
-def command(runs):
-    return [sys.executable, "-m", "tests.pipeline.real_training", str(runs)]
-
-
-def finished_homes(runs, environment):
-    done = subprocess.run(command(runs), env=environment, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
-    runner = Runner(runs)
-    return runner.home(BASELINE), runner.home(RETRAINED)
-
-
-@pytest.fixture(scope="module")
-def uninterrupted(environment, tmp_path_factory):
-    return finished_homes(tmp_path_factory.mktemp("uninterrupted"), environment)
+from tests.pipeline.real_training import BASELINE, RETRAINED, command, finished_homes
 
 
 def kill(runs, environment, home, saving, delay, attempts=4):

@@ -4,6 +4,8 @@ import errno
 import os
 import random
 import shutil
+import subprocess
+import sys
 from types import SimpleNamespace
 
 import jax
@@ -13,27 +15,15 @@ import optax
 import orbax.checkpoint as ocp
 import pytest
 
-from seq2slim.training import checkpoints
+from seq2slim.training import checkpoints, manifest
 from seq2slim.training.checkpoints import CheckpointError, Checkpoints
-
-
-def items(step):
-    """A small save whose content depends on `step`."""
-    params = {
-        "encoder": {"layer_1": {"kernel": jnp.full((4, 8), step, jnp.float32)}},
-        "softmax": jnp.arange(3.0) + step,
-    }
-    return {"params": params, "position": {"epoch": np.int64(step)}}
+from tests.training.full_disk import at_most, content, items, small_disk
 
 
 def assert_same(actual, expected):
     assert jax.tree.structure(actual) == jax.tree.structure(expected)
     for a, e in zip(*(map(np.asarray, jax.tree.leaves(tree)) for tree in (actual, expected))):
         assert (a.dtype, a.shape, a.tobytes()) == (e.dtype, e.shape, e.tobytes())
-
-
-def content(folder):
-    return {path.relative_to(folder): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
 @pytest.fixture(scope="module")
@@ -160,15 +150,6 @@ def test_damage_to_any_file_is_found_and_the_save_before_is_used(folder, damage)
     assert Checkpoints(folder).restore(items(0))[0] == 30
 
 
-def test_any_flipped_byte_of_the_manifest_is_found(folder):
-    path = folder / "step_00000030" / "manifest.json"
-    intact = path.read_bytes()
-    for place in range(0, len(intact), 17):
-        path.write_bytes(intact[:place] + bytes([intact[place] ^ 1 << place % 8]) + intact[place + 1 :])
-        with pytest.raises((ValueError, KeyError, TypeError)):
-            checkpoints._verified(checkpoints.Save(30, False, path.parent), {"params", "position"})
-
-
 def test_an_extra_file_or_another_name_is_damage_too(folder):
     (folder / "step_00000030" / "items" / "extra").touch()
     os.rename(folder / "step_00000020", folder / "step_00000025")
@@ -212,10 +193,11 @@ def dying(monkeypatch, at):
 
         return run
 
-    real = SimpleNamespace(**{name: getattr(os, name) for name in ("open", "close", "O_RDONLY")}, fsync=lambda _: None)
-    monkeypatch.setattr(checkpoints, "os", SimpleNamespace(**vars(real) | {"rename": mortal(os.rename)}))
+    unforced = {name: getattr(os, name) for name in ("open", "close", "O_RDONLY")} | {"fsync": lambda _: None}
+    monkeypatch.setattr(manifest, "os", SimpleNamespace(**unforced))
+    monkeypatch.setattr(checkpoints, "os", SimpleNamespace(rename=mortal(os.rename)))
     monkeypatch.setattr(checkpoints, "shutil", SimpleNamespace(rmtree=mortal(shutil.rmtree)))
-    monkeypatch.setattr(checkpoints, "_manifest_text", mortal(checkpoints._manifest_text))
+    monkeypatch.setattr(manifest, "_manifest_text", mortal(manifest._manifest_text))
     return done
 
 
@@ -253,22 +235,52 @@ def test_a_crash_at_any_operation_loses_nothing(folder, tmp_path, monkeypatch, s
         assert Checkpoints(trial).best() == best_one[0]
 
 
-@pytest.mark.parametrize("where", ["fsync", "orbax"])
-def test_a_full_disk_leaves_earlier_saves_and_no_trace(folder, monkeypatch, where):
-    def full(*_args, **_kwargs):
-        raise OSError(errno.ENOSPC, "No space left on device")
+def test_a_disk_that_fails_to_force_leaves_earlier_saves_and_no_trace(folder, monkeypatch):
+    def full(_descriptor):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     before = content(folder)
-    if where == "fsync":
-        monkeypatch.setattr(checkpoints.os, "fsync", full)
-    else:
-        monkeypatch.setattr(ocp.Checkpointer, "save", full)
-    with pytest.raises(CheckpointError, match=r"step 40 not saved in .*No space left.*saves kept: \[10, 20, 30\]"):
-        Checkpoints(folder).save(40, items(40))
-    monkeypatch.undo()
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", full)
+        with pytest.raises(CheckpointError, match=r"step 40 not saved in .*No space left.*saves kept: \[10, 20, 30\]"):
+            Checkpoints(folder).save(40, items(40))
     assert content(folder) == before
     Checkpoints(folder).save(40, items(40))
     assert Checkpoints(folder).steps() == [10, 30, 40]
+
+
+# Orbax closes its event loop at the first error, while others of its threads still write.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_a_file_that_may_not_grow_leaves_earlier_saves_and_no_trace(folder, tmp_path):
+    """At every file of a save in turn, those that Orbax writes by itself among them."""
+    before = content(folder)
+    trial = shutil.copytree(folder, tmp_path / "trial")
+    sizes = {path.stat().st_size for path in Checkpoints(trial).save(40, items(40)).rglob("*") if path.is_file()}
+    assert len(sizes) >= 5
+    for size in sorted(sizes):
+        with (
+            at_most(size - 1),
+            pytest.raises(CheckpointError, match=r"step 40 not saved.*kept: \[10, 20, 30\]"),
+        ):
+            Checkpoints(folder).save(40, items(40))
+        assert content(folder) == before
+    with at_most(max(sizes)):
+        Checkpoints(folder).save(40, items(40))
+    assert_same(Checkpoints(folder).restore(items(0)), (40, items(40)))
+
+
+def test_a_full_disk_leaves_earlier_saves_and_no_trace(tmp_path):
+    """A file system of 300 KiB with less and less room, in a process of its own."""
+    disk = small_disk(tmp_path, 300)
+    if not disk:
+        pytest.skip("no file system can be mounted here")
+    done = subprocess.run(
+        [*disk, sys.executable, "-m", "tests.training.full_disk", str(tmp_path)],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    failures = int(done.stdout.split()[-1])
+    assert failures >= 5, done.stdout
 
 
 @pytest.mark.parametrize(
@@ -288,14 +300,6 @@ def test_another_structure_is_a_clear_error(folder, change, message):
         Checkpoints(folder).restore({"params": change(items(0)["params"])})
 
 
-def test_what_cannot_be_saved_is_refused_by_name(tmp_path):
-    saves = Checkpoints(tmp_path)
-    for bad in (1.5, jax.random.key(0)):
-        with pytest.raises(TypeError, match=r"leaf state/rate of item 'loop'"):
-            saves.save(1, {"loop": {"state": {"rate": bad}}})
-    for twice in ({"a": {"b": jnp.ones(1)}, "a.b": jnp.ones(1)}, {"a/b": jnp.ones(1)}):
-        with pytest.raises(ValueError, match=r"leaf a.b of item 'p'"):
-            saves.save(1, {"p": twice})
+def test_at_least_one_save_is_kept(tmp_path):
     with pytest.raises(ValueError, match="keep is 0"):
         Checkpoints(tmp_path, keep=0)
-    assert saves.steps() == []

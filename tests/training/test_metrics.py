@@ -9,6 +9,7 @@ import pytest
 from tensorboardX.proto.event_pb2 import Event
 
 from seq2slim.training.metrics import Metrics, cut_back, read_metrics
+from tests.training.full_disk import at_most
 
 
 def events(folder):
@@ -81,3 +82,25 @@ def test_a_torn_last_line_is_forgiven_and_no_other(tmp_path):
             with pytest.raises(ValueError, match=r"m\.jsonl, line 2: not"):
                 read(path)
         assert path.read_bytes() == bad
+
+
+@pytest.mark.parametrize("tensorboard", [False, True])
+def test_a_full_disk_is_an_error_and_no_hang(tmp_path, tensorboard):
+    """TensorBoard's events are longer than our lines and fail first; without them a line does, torn in the middle."""
+    values = {f"measured_{i}": 0.5 for i in range(20)}
+
+    def write_on():
+        with Metrics(tmp_path, tensorboard=tensorboard) as metrics:
+            for step in range(1, 1000):
+                metrics.write(step, **values)
+
+    with at_most(20_000), pytest.raises(OSError, match="File too large"):
+        write_on()
+    rows = read_metrics(tmp_path / "metrics.jsonl")
+    last = len(rows)
+    assert [row["step"] for row in rows] == list(range(1, last + 1))
+    assert last > 10
+    assert (tmp_path / "metrics.jsonl").read_bytes().endswith(b"\n") is tensorboard
+    with Metrics(tmp_path, resume_step=last) as metrics:
+        metrics.write(last + 1, **values)
+    assert [row["step"] for row in read_metrics(tmp_path / "metrics.jsonl")] == list(range(1, last + 2))

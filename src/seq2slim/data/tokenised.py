@@ -226,7 +226,7 @@ class _GrowingArray:
 
     def append(self, values) -> None:
         values = np.asarray(values, self._dtype)
-        values.tofile(self._file)
+        self._file.write(values.data)  # which, unlike tofile, says why it failed
         self._length += len(values)
 
     def __enter__(self) -> _GrowingArray:

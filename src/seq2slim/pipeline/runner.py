@@ -8,11 +8,8 @@ Homes live under `$SEQ2SLIM_RUNS` (default runs/). A home holds the stage's own 
 """
 
 import contextlib
-import hashlib
-import importlib.metadata
 import json
 import os
-import platform
 import shlex
 import shutil
 import signal
@@ -28,14 +25,11 @@ from typing import Literal, NamedTuple
 from rich.table import Table
 
 from seq2slim.pipeline.console import Console, duration
+from seq2slim.pipeline.context import SCRATCH, Context
+from seq2slim.pipeline.done import CONFIG, DONE, LOCK, read_done, write_done
 from seq2slim.pipeline.lock import locked
 from seq2slim.pipeline.results import write_atomically
 from seq2slim.pipeline.stage import Stage, StopRequested, config_of, home_name, identity, parents
-from seq2slim.training.metrics import decoded, encoded
-
-CONFIG, DONE, LOCK, SCRATCH = "config.json", "done.json", "lock", "scratch"
-_RECORDED = ("seq2slim", "jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy", "sentencepiece", "sacrebleu")
-_SMALL = 2**20  # bytes; larger files have checks of their own (checkpoints) or would take long to hash at each look
 
 
 def runs_folder() -> Path:
@@ -132,11 +126,14 @@ class Runner:
 
         SIGTERM or Ctrl-C: the stage at work saves and stops, what to type to go on is printed, and the process exits
         with 143 or 130. Any other exception of a stage passes through; its home stays, for the next run to go on from.
+
+        Raises: PermissionError, before anything is run, if a stage that is to run cannot write to its home.
         """
         stages = [stages] if isinstance(stages, Stage) else list(stages)
         planned = self.plan(stages, show=False)
         missing = [entry.stage for entry in planned if entry.state != "cached"]
         if missing:
+            self._check_writable(map(self.home, missing))
             self.plan(stages)
         with self._stopping_cleanly():
             for stage in missing:
@@ -147,58 +144,44 @@ class Runner:
     def _run_one(self, stage: Stage):
         self._stop_here()
         home = self.home(stage)
-        home.mkdir(parents=True, exist_ok=True)
-
-        def waiting(holder: str):
-            self.console.say(f"{home.name}: {holder} is at work on it; waiting")
-
-        with locked(home / LOCK, waiting, self._stop_here):
-            if self.is_finished(stage):
-                self.console.say(f"{home.name}: finished meanwhile")
-                return
-            resumes = (home / CONFIG).exists()
-            record = {
-                "kind": stage.kind,
-                "version": stage.version,
-                "identity": identity(stage),
-                "options": config_of(stage),
-            }
-            if (content := stage.content_hash()) is not None:
-                record["content"] = content
-            write_atomically(home / CONFIG, json.dumps(record, indent=1) + "\n")
-            start = time.monotonic()
-            try:
-                result = stage.run(home, Context(self, stage))
-            except StopRequested:
-                raise
-            except BaseException:
-                self.console.finish()
-                self._say_how_to_go_on(f"{home.name} failed; what it saved is kept")
-                raise
+        try:
+            home.mkdir(parents=True, exist_ok=True)
+            with locked(home / LOCK, partial(self._say_waiting, home), self._stop_here):
+                self._run_alone(stage, home)
+        except StopRequested:
+            raise
+        except BaseException:
             self.console.finish()
-            shutil.rmtree(home / SCRATCH, ignore_errors=True)
-            seconds = time.monotonic() - start
-            record |= {
-                "result": result,
-                "seconds": round(seconds, 3),
-                "resumed": resumes,
-                "versions": _versions(),
-                "files": _small_files(home),
-            }
-            write_atomically(home / DONE, _sealed(record))
-            self.console.say(f"{home.name}: {'resumed, ' if resumes else ''}finished in {duration(seconds)}")
+            self._say_how_to_go_on(f"{home.name} failed; what it saved is kept")
+            raise
+
+    def _run_alone(self, stage: Stage, home: Path):
+        if self.is_finished(stage):
+            self.console.say(f"{home.name}: finished meanwhile")
+            return
+        resumes = (home / CONFIG).exists()
+        record = {
+            "kind": stage.kind,
+            "version": stage.version,
+            "identity": identity(stage),
+            "options": config_of(stage),
+        }
+        if (content := stage.content_hash()) is not None:
+            record["content"] = content
+        write_atomically(home / CONFIG, json.dumps(record, indent=1) + "\n")
+        start = time.monotonic()
+        result = stage.run(home, Context(self, stage))
+        self.console.finish()
+        shutil.rmtree(home / SCRATCH, ignore_errors=True)
+        seconds = time.monotonic() - start
+        write_done(home, {**record, "result": result, "seconds": round(seconds, 3), "resumed": resumes})
+        self.console.say(f"{home.name}: {'resumed, ' if resumes else ''}finished in {duration(seconds)}")
 
     def _read_done(self, stage: Stage) -> dict | None:
         own, home = identity(stage), self.home(stage)
         if own not in self._done and (home / DONE).exists():
             try:
-                done = _unsealed((home / DONE).read_bytes().decode())
-                if done["identity"] != own:
-                    raise ValueError("it belongs to another identity")
-                for name, digest in done["files"].items():
-                    if hashlib.sha256((home / name).read_bytes()).hexdigest() != digest:
-                        raise ValueError(f"{name} has changed since")
-                self._done[own] = done
+                self._done[own] = read_done(home, own)
             except (OSError, ValueError, KeyError, TypeError) as error:
                 if own not in self._damaged:
                     self._damaged.add(own)
@@ -209,8 +192,23 @@ class Runner:
         if self.stop_signal is not None:
             raise StopRequested
 
+    def _check_writable(self, homes: Iterable[Path]):
+        """Raises PermissionError for what would otherwise be found out after the work of the stages before."""
+        for home in homes:
+            nearest = next(folder for folder in (home, *home.absolute().parents) if folder.exists())
+            for folder in (nearest, *(Path(inner) for inner, _, _ in os.walk(home))):
+                if not os.access(folder, os.W_OK | os.X_OK):
+                    raise PermissionError(
+                        f"cannot write to {folder}: make it writable, or set SEQ2SLIM_RUNS to another folder"
+                    )
+
+    def _say_waiting(self, home: Path, holder: str):
+        self.console.say(f"{home.name}: {holder} is at work on it; waiting")
+
     def _say_how_to_go_on(self, why: str):
-        self.console.say(f"{why}. To go on from there: {shlex.join(sys.orig_argv)}")
+        runs = os.environ.get("SEQ2SLIM_RUNS")
+        setting = f"SEQ2SLIM_RUNS={shlex.quote(runs)} " if runs else ""
+        self.console.say(f"{why}. To go on from there: {setting}{shlex.join(sys.orig_argv)}")
 
     @contextlib.contextmanager
     def _stopping_cleanly(self):
@@ -241,80 +239,3 @@ class Runner:
             self._running = False
             for number, handler in before.items():
                 signal.signal(number, handler)
-
-
-class Context:
-    """What a running stage may ask of its runner.
-
-    Attributes:
-      console: for tables and the like.
-      say: prints one line.
-      progress: moves the bar: `progress(step=, total=, tokens_per_s=, loss=)`.
-    """
-
-    def __init__(self, runner: Runner, stage: Stage):
-        self._runner, self._stage = runner, stage
-        self.console = runner.console
-        self.say = runner.console.say
-        self.progress = partial(runner.console.progress, f"{stage.kind}-{identity(stage)[:6]}")
-
-    def home(self, ancestor: Stage) -> Path:
-        """The home of a finished ancestor; one that was deleted since is made again first."""
-        if not self._runner.is_finished(ancestor):
-            self._runner.run(ancestor)
-        return self._runner.home(ancestor)
-
-    def result(self, ancestor: Stage) -> dict | None:
-        """What an ancestor's run() returned."""
-        self.home(ancestor)
-        return self._runner.result(ancestor)
-
-    def scratch(self) -> Path:
-        """A folder in the stage's home that survives interruptions and is deleted when the stage is finished."""
-        folder = self._runner.home(self._stage) / SCRATCH
-        folder.mkdir(exist_ok=True)
-        return folder
-
-    @property
-    def stop_requested(self) -> bool:
-        """Polled by long work, each step: if true, save and raise StopRequested."""
-        return self._runner.stop_signal is not None
-
-
-def _small_files(home: Path) -> dict[str, str]:
-    own = {CONFIG, DONE, LOCK}
-    files = (
-        path
-        for path in sorted(home.iterdir())
-        if path.is_file() and path.name not in own and not path.name.endswith(".tmp")
-    )
-    return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in files if path.stat().st_size <= _SMALL}
-
-
-def _sealed(record: dict) -> str:
-    text = json.dumps(encoded(record), allow_nan=False, sort_keys=True)
-    return (
-        json.dumps({**json.loads(text), "sha256": hashlib.sha256(text.encode()).hexdigest()}, sort_keys=True, indent=1)
-        + "\n"
-    )
-
-
-def _unsealed(text: str) -> dict:
-    record = json.loads(text)
-    if (
-        not isinstance(record, dict)
-        or _sealed({name: value for name, value in record.items() if name != "sha256"}) != text
-    ):
-        raise ValueError("it fails its own checksum")
-    return decoded(record)
-
-
-def _versions() -> dict[str, str]:
-    found = {
-        "python": platform.python_version(),
-        "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
-    }
-    for name in _RECORDED:
-        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
-            found[name] = importlib.metadata.version(name)
-    return found

@@ -37,7 +37,7 @@ class Stage:
     def run(self, home: Path, context) -> dict | None:
         """Does the work, in `home`; called again after an interruption, and then goes on from its own last save.
 
-        Args: home: folder of this stage alone, made by the runner. context: `pipeline.runner.Context`.
+        Args: home: folder of this stage alone, made by the runner. context: `pipeline.context.Context`.
         Returns: a small JSON-able result, kept in done.json; or None.
         """
         raise NotImplementedError(f"{type(self).__name__} has no run()")

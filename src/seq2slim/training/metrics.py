@@ -7,12 +7,16 @@ back as floats. Lines are appended and handed to the system at once: a kill lose
 import json
 import math
 import os
+import time
 from pathlib import Path
 from typing import Any
 
-from tensorboardX import SummaryWriter
+from tensorboardX.event_file_writer import EventsWriter
+from tensorboardX.proto.event_pb2 import Event, SessionLog
+from tensorboardX.summary import scalar
 
 METRICS = "metrics.jsonl"
+_LOOK_EVERY = 60  # seconds after which TensorBoard, which reads along, sees what is new
 _NON_FINITE = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 
 
@@ -30,8 +34,7 @@ class Metrics:
         step = -1 if resume_step is None else resume_step
         cut_back(home / METRICS, step)
         self._file = (home / METRICS).open("a", encoding="utf-8")
-        # TensorBoard itself hides the events from `purge_step` on that an interrupted attempt left in older files.
-        self._board = SummaryWriter(str(home / "tensorboard"), purge_step=step + 1) if tensorboard else None
+        self._board = _Board(home / "tensorboard", step + 1) if tensorboard else None
 
     def write(self, step: int, **values: Any):
         """Appends one line, numbers also to TensorBoard. Values: numbers, arrays, strings, bools, None, lists."""
@@ -40,7 +43,7 @@ class Metrics:
         self._file.flush()
         for name, value in line.items() if self._board else ():
             if name != "step" and isinstance(value, int | float) and not isinstance(value, bool):
-                self._board.add_scalar(name, value, int(step))
+                self._board.write(int(step), name, value)
 
     def sync(self):
         """Forces all lines to the disk: to be called before a save, which vouches for the steps up to its own."""
@@ -56,8 +59,42 @@ class Metrics:
     def __enter__(self):
         return self
 
-    def __exit__(self, *_):
-        self.close()
+    def __exit__(self, kind, *_):
+        try:
+            self.close()
+        except OSError:
+            if kind is None:  # else what went wrong first is what matters
+                raise
+
+
+class _Board:
+    """TensorBoard's event file, written by the caller's own thread.
+
+    The usual SummaryWriter has a thread for that: once it has died of a full disk, its queue fills and the run hangs.
+    """
+
+    def __init__(self, folder: Path, first_step: int):
+        folder.mkdir(parents=True, exist_ok=True)
+        self._events = EventsWriter(str(folder / "events"))
+        self._flushed = -math.inf
+        # TensorBoard itself hides the events from here on that an interrupted attempt left in older files.
+        self._write(Event(step=first_step, session_log=SessionLog(status=SessionLog.START)))
+
+    def write(self, step: int, name: str, value: float):
+        self._write(Event(step=step, summary=scalar(name, value)))
+
+    def flush(self):
+        self._events.flush()
+        self._flushed = time.monotonic()
+
+    def close(self):
+        self._events.close()
+
+    def _write(self, event: Event):
+        event.wall_time = time.time()
+        self._events.write_event(event)
+        if time.monotonic() > self._flushed + _LOOK_EVERY:
+            self.flush()
 
 
 def cut_back(path: Path, step: int):

@@ -54,6 +54,8 @@ class Text(Stage):
         sides = [corpora.read_lines(path) for path in corpus.splits["train"]]
         source, target = train_vocabularies(*sides, self.vocabulary, context.console.say)
         tokenised = tokenise(corpus, source, target, home / TOKENISED, self.max_length)
+        if load_corpus.__wrapped__(self.corpus).sha256 != corpus.sha256:
+            raise ValueError(f"the corpus {self.corpus.name!r} was edited while it was read; run this again")
         source.save(home / SOURCE_VOCABULARY)
         target.save(home / TARGET_VOCABULARY)
         context.console.say(tokenised.dropped)

@@ -60,7 +60,7 @@ class Train(Stage):
     def run(self, home: Path, context) -> dict:
         source, target = texts.vocabularies(context.home(self.text))
         config = self.model.build(len(source), len(target))
-        params = init_params(config, jax.random.fold_in(jax.random.key(self.seed), 0))
+        params = jax.jit(partial(init_params, config))(jax.random.fold_in(jax.random.key(self.seed), 0))
         model = Model(config, params, None, self.reverse_source)
         if self.masks is not None:
             masks = load_model(context.home(self.masks), context.console.say).masks

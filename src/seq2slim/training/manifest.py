@@ -1,0 +1,77 @@
+"""The manifest of a save: size and SHA-256 of every file, dtype and shape of every leaf, and a SHA-256 of its own.
+
+It is written last, when all else is on the disk: a folder with a manifest is a whole save.
+"""
+
+import hashlib
+import json
+import os
+from pathlib import Path
+
+MANIFEST = "manifest.json"
+
+
+def write_manifest(folder: Path, step: int, best: bool, items: dict[str, dict[str, list]]):
+    """Forces all files of a save to the disk and vouches for them.
+
+    Args: folder: of the save, otherwise complete. step, best: its name. items: item -> leaf -> [dtype, shape].
+    """
+    files = {}
+    for path in _files(folder):
+        fsync(path)
+        files[path.relative_to(folder).as_posix()] = {"size": path.stat().st_size, "sha256": _sha256(path)}
+    with (folder / MANIFEST).open("x") as manifest:
+        manifest.write(_manifest_text({"step": step, "best": best, "items": items, "files": files}))
+    fsync(folder / MANIFEST)
+    for parent in [folder, *(path for path in folder.rglob("*") if path.is_dir())]:
+        fsync(parent)
+
+
+def verified(folder: Path, step: int, best: bool, items: set[str]) -> dict:
+    """The manifest of a save, after checking itself, the list of files, and the content of all but the other items.
+
+    Args: folder: of the save. step, best: what its name says. items: those whose content is checked.
+    Raises: OSError, ValueError, KeyError or TypeError if anything is damaged.
+    """
+    text = (folder / MANIFEST).read_bytes().decode()
+    manifest = json.loads(text)
+    manifest.pop("sha256")
+    if _manifest_text(manifest) != text or (manifest["step"], manifest["best"]) != (step, best):
+        raise ValueError(f"{MANIFEST} fails its own checksum")
+    expected = manifest["files"]
+    present = {path.relative_to(folder).as_posix() for path in _files(folder)} - {MANIFEST}
+    if odd := sorted(present ^ set(expected)):
+        raise ValueError(f"{odd[0]} is {'missing' if odd[0] in expected else 'not in the manifest'}")
+    for name, file in expected.items():
+        _, _, inner = name.partition("/")
+        other = inner.partition("/")[0]
+        if other in manifest["items"] and other not in items:
+            continue
+        if (size := (folder / name).stat().st_size) != file["size"]:
+            raise ValueError(f"{name} has {size} bytes instead of {file['size']}")
+        if _sha256(folder / name) != file["sha256"]:
+            raise ValueError(f"{name} fails its checksum")
+    return manifest
+
+
+def fsync(path: Path):
+    """Forces a file, or the entries of a folder, to the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _manifest_text(manifest: dict) -> str:
+    digest = hashlib.sha256(json.dumps(manifest, sort_keys=True).encode()).hexdigest()
+    return json.dumps({**manifest, "sha256": digest}, sort_keys=True, indent=1)
+
+
+def _files(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.rglob("*") if not path.is_dir())
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
