@@ -14,7 +14,7 @@ import pytest
 import sacrebleu
 
 from experiments import prune80
-from seq2slim import cli
+from seq2slim.cli.options import parse
 from seq2slim.data.corpora import CorpusConfig
 from seq2slim.data.vocabulary import BOS, EOS, Vocabulary
 from seq2slim.models import Seq2SeqConfig
@@ -313,7 +313,7 @@ class TestCommand:
                     reverse_source=True,
                     max_length=30,
                     training=replace(RECIPES["base"].training, epochs=3),
-                    vocabulary=replace(RECIPES["base"].vocabulary, joint=True),
+                    vocabulary=replace(RECIPES["base"].vocabulary, joint=True, source_size=0),
                 ),
             ),
         ],
@@ -322,4 +322,7 @@ class TestCommand:
         make, target, experiment, arguments = shlex.split(prune80.command(config))
         assert (make, target, experiment) == ("make", "experiment", "EXP=prune80")
         typed = shlex.split(arguments.removeprefix("ARGS="))  # as the shell that make calls splits them
-        assert cli._parsed("prune80", prune80.__doc__, prune80.start(typed), typed) == (config, RunOptions())
+        assert parse("run prune80", prune80.__doc__, typed, RunOptions(), prune80.start(typed)) == (
+            RunOptions(),
+            config,
+        )

@@ -53,7 +53,7 @@ class VocabularyConfig:
             if size <= len(SPECIAL):
                 raise ValueError(f"{name}={size}: a vocabulary needs more than its {len(SPECIAL)} special ids")
         if self.joint and self.source_size:
-            raise ValueError(f"source_size={self.source_size}: a joint vocabulary has one size; leave it 0")
+            raise ValueError(f"source_size={self.source_size}: a joint vocabulary has one size; set it to 0")
 
     @property
     def source(self) -> VocabularyConfig:

@@ -9,11 +9,15 @@ from seq2slim.pipeline.records import read_record
 from seq2slim.pipeline.runner import CONFIG
 from seq2slim.pipeline.stage import Stage, home_name, identity
 from seq2slim.pipeline.stages.evaluate import Compare, Evaluate
+from seq2slim.pipeline.stages.perplexity import Perplexity
 from seq2slim.pipeline.stages.prune import Prune
+from seq2slim.pipeline.stages.redundancy import Redundancy
+from seq2slim.pipeline.stages.store import Store, StoreShape
 from seq2slim.pipeline.stages.text import Text
 from seq2slim.pipeline.stages.train import Retrain, Train
 
-KINDS: dict[str, type[Stage]] = {kind.kind: kind for kind in (Text, Train, Prune, Retrain, Evaluate, Compare)}
+_STAGES = (Text, Train, Prune, Retrain, Evaluate, Compare, Perplexity, Redundancy, Store, StoreShape)
+KINDS: dict[str, type[Stage]] = {kind.kind: kind for kind in _STAGES}
 
 
 def stage_of(home: Path) -> Stage:
