@@ -3,9 +3,8 @@
 from pathlib import Path
 
 import matplotlib
-
-matplotlib.use("Agg")
-import matplotlib.pyplot as plt
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
 
 # Black and greys, told apart by dashes and markers before colour.
 LINES = (
@@ -27,7 +26,8 @@ BARS = (
 
 def figure(x_label: str, y_label: str, width: float = 6.0, height: float = 3.4):
     """A figure with one pair of named axes (units in the names). Returns: (figure, axes)."""
-    fig, axes = plt.subplots(figsize=(width, height), layout="constrained")
+    fig = _empty(width, height)
+    axes = fig.subplots()
     axes.set_xlabel(x_label)
     axes.set_ylabel(y_label)
     axes.spines[["top", "right"]].set_visible(False)
@@ -37,15 +37,22 @@ def figure(x_label: str, y_label: str, width: float = 6.0, height: float = 3.4):
 
 def panels(rows: int, columns: int, width: float = 6.0, height: float = 3.4):
     """A figure of several panels without axes of their own. Returns: (figure, array [rows, columns] of axes)."""
-    return plt.subplots(rows, columns, figsize=(width, height), layout="constrained", squeeze=False)
+    fig = _empty(width, height)
+    return fig, fig.subplots(rows, columns, squeeze=False)
 
 
 def save(fig, path: Path) -> list[Path]:
-    """Writes `path` as .svg and .png, the same bytes for the same figure, and closes it. Returns: both paths."""
+    """Writes `path` as .svg and .png, the same bytes for the same figure. Returns: both paths."""
     path.parent.mkdir(parents=True, exist_ok=True)
     written = [path.with_suffix(".svg"), path.with_suffix(".png")]
     with matplotlib.rc_context({"svg.hashsalt": "seq2slim"}):
         fig.savefig(written[0], metadata={"Date": None})
         fig.savefig(written[1], dpi=150, metadata={"Software": None})
-    plt.close(fig)
     return written
+
+
+def _empty(width: float, height: float) -> Figure:
+    """Made without pyplot: no screen is needed, and in a notebook pyplot goes on drawing where it did."""
+    fig = Figure(figsize=(width, height), layout="constrained")
+    FigureCanvasAgg(fig)
+    return fig

@@ -70,7 +70,7 @@ def summary(params, masks, *, classes=None) -> Summary:
     never_pruned = 0
     for weight, mask, name in zip(leaves, kept, names):
         if name == NEVER_PRUNED:
-            never_pruned += int(np.size(weight))
+            never_pruned += getattr(weight, "size", 0)  # an activation function in a module is a leaf, and no weight
         else:
             measured[name].append(_measure(np.asarray(weight), np.asarray(mask)))
     rows = tuple(_row(name, parts) for name, parts in measured.items())
