@@ -86,7 +86,7 @@ SMALL = Recipe(
     search=SearchConfig(length_penalty=_PENALTY),
 )
 
-# The default of prune80: everything within about 15 minutes on two slow cores. BLEU on valid (beam 5) after 7 epochs,
+# The default of prune80: everything in 15 to 17 minutes on two slow cores. BLEU on valid (beam 5) after 7 epochs,
 # and of the control and the retrained model after 6 more:
 #   4,000 source words:  17.44;  at 3e-3 18.33 and 16.48, at 6e-3 - and 17.00 (dropout by density: 15.35 for 15.81 on
 #                        test at 3e-3; weight decay 0.2: no gain after two epochs, and not followed further)
