@@ -125,8 +125,8 @@ def _section(name: str, rows: list[dict], figure: Path) -> str:
     text += (
         f"BLEU: greedy (K=1), and beam {first['beam']}; {first['signature']}. Differences are to the baseline student. "
         f"p(w*): mean probability of the best hypothesis of beam {first['mode_beam']} without length penalty; "
-        "n_best_mass: of all of them. Rates: sentences/s, all in turn in one run; pruned models are stored dense and run as their "
-        "dense twin.\n"
+        "n_best_mass: of all of them. Rates: sentences/s, all in turn in one run; pruned models are stored dense and "
+        "run as their dense twin.\n"
     )
     text += f"Standard deviation of greedy BLEU over seeds: {spread}.\n" if spread else ""
     text += f"\n{memory_line(first)}\n\n{''.join(claims(rows))}\n![BLEU against weights]({figure.name})\n\n"
