@@ -7,7 +7,15 @@ import pytest
 
 from seq2slim.distillation.n_best import Hypothesis, from_line, read_n_best, to_line
 from seq2slim.distillation.shards import shard_path
-from seq2slim.distillation.teacher_corpus import MANIFEST, N_BEST, TARGET, read_manifest, write_corpus, write_shard
+from seq2slim.distillation.teacher_corpus import (
+    MANIFEST,
+    N_BEST,
+    TARGET,
+    file_facts,
+    read_manifest,
+    write_corpus,
+    write_shard,
+)
 from seq2slim.distillation.verify import verify
 
 SOURCES = ["one", "two", "", "four", "five", "six"]  # line 2 is not decoded
@@ -17,7 +25,7 @@ TEACHERS = ["a1", "b2"]
 def said(line):
     """The teacher's two hypotheses of a line; its best one of line 4 is empty, that of line 5 was cut."""
     text = "" if line == 4 else f"says {SOURCES[line]} ||| x"
-    first = Hypothesis(line, text, -1.0 - line / 7, -0.5, 3, line == 5)
+    first = Hypothesis(line, text, -1.0 - line / 8, -0.5, 3, line == 5)
     return [first, first._replace(text="or", log_prob=-9.0 - line, score=-3.0)]
 
 
@@ -107,9 +115,7 @@ def test_damage_is_found(home, damage, resealed):
     changed(home / name, change)
     if resealed:
         manifest = json.loads((home / MANIFEST).read_text())
-        from seq2slim.distillation import teacher_corpus
-
-        manifest["files"] = teacher_corpus._digests(home)
+        manifest["files"] = {name: file_facts(home / name) for name in (N_BEST, TARGET)}
         (home / MANIFEST).write_text(json.dumps(manifest))
     found = verify(home, SOURCES)
     assert any(re.search(complaint, line) for line in found), found

@@ -1,7 +1,7 @@
 """A teacher corpus out of plain source text: what `python -m seq2slim distil-corpus` calls.
 
-Beside the teacher corpus itself (`distillation/teacher_corpus.py`) stand the pairs that any toolkit can train on, without
-the lines that were dropped:
+Beside the teacher corpus itself (`distillation/teacher_corpus.py`) stand the pairs that any toolkit can train on,
+without the lines that were dropped:
 
     pairs.source, pairs.target      parallel, one sentence a line
     pairs.lines                     the number (from 1) of each pair's line in the source file
@@ -36,7 +36,7 @@ def distil_corpus(
 
     Args:
       teachers: folders of runs (of train, prune or retrain) with the same vocabularies; several are an ensemble.
-      source: UTF-8, one sentence a line. Blank lines and those of more than `max_length` tokens are dropped and counted.
+      source: UTF-8, one sentence a line. Blank lines and those of more than `max_length` tokens are dropped.
       out: a folder, made when missing.
       search: K, length penalty, limits.
       context: with `say(line)`, `progress(step=, total=, sentences_per_s=)` and `stop_requested`, as stages have it.
