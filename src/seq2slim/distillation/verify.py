@@ -1,6 +1,6 @@
 """Is a teacher corpus what it says it is? Every line is checked, and some are decoded again."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from pathlib import Path
 
 from seq2slim.data.corpora import read_lines
@@ -49,10 +49,10 @@ def _complaints(home, sources, teachers, decode, sample) -> Iterator[str]:
         if file_facts(home / name) != manifest.get("files", {}).get(name):
             yield f"{name} has changed since it was written (size or SHA-256)"
     best: dict[int, Hypothesis] = {}
-    yield from _n_best_complaints(home, sources, best)
-    decoded = manifest.get("counts", {}).get("decoded")
-    if len(best) != decoded:
-        yield f"{N_BEST} has hypotheses of {len(best)} lines, where {MANIFEST} counts {decoded}"
+    hypotheses = yield from _n_best_complaints(home, sources, best)
+    for what, found in (("decoded", len(best)), ("hypotheses", hypotheses)):
+        if found != (counted := manifest.get("counts", {}).get(what)):
+            yield f"{N_BEST}: {what} are {found}, where {MANIFEST} counts {counted}"
     yield from _target_complaints(home, sources, best)
     if decode is not None and best:
         lines = sorted(best)
@@ -60,9 +60,11 @@ def _complaints(home, sources, teachers, decode, sample) -> Iterator[str]:
         yield from _decoded_again(chosen, decode(chosen), best)
 
 
-def _n_best_complaints(home: Path, sources: Sequence[str], best: dict[int, Hypothesis]) -> Iterator[str]:
-    """Complaints about single hypotheses; fills `best` with the first of each line."""
-    last = -1
+def _n_best_complaints(
+    home: Path, sources: Sequence[str], best: dict[int, Hypothesis]
+) -> Generator[str, None, int]:  # fmt: skip
+    """Complaints about single hypotheses; fills `best` with the first of each line. Returns: lines of the file."""
+    last, number = -1, 0
     for number, text in enumerate(read_lines(home / N_BEST), start=1):
         where = f"{N_BEST}, line {number}"
         try:
@@ -80,6 +82,7 @@ def _n_best_complaints(home: Path, sources: Sequence[str], best: dict[int, Hypot
         if check_of(hypothesis, sources[line]) != check:
             yield f"{where}: this is not what the teacher said to source line {line}"
         best.setdefault(line, hypothesis)
+    return number
 
 
 def _target_complaints(home: Path, sources: Sequence[str], best: dict[int, Hypothesis]) -> Iterator[str]:
