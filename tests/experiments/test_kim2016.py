@@ -107,13 +107,12 @@ def ancestors(stage):
 
 
 def test_the_student_is_at_most_a_quarter_of_its_teacher_and_the_small_one_a_fifth_of_it():
-    for name in ("base", "kim2016", "tiny"):
+    # The paper's own student is only 2.6 times smaller (221 / 84.8), and that of the toy 3.8 times.
+    for name, times in (("base", 4), ("kim2016", 2.6), ("tiny", 3.5)):
         recipe = DISTILLATION_RECIPES[name]
         size = recipe.teacher.vocabulary.size
         teacher, student = (weights_of(options, size) for options in (recipe.teacher.model, recipe.student))
-        assert student <= teacher / (
-            2.6 if name == "kim2016" else 3.5 if name == "tiny" else 4
-        )  # the paper's own student is 221 / 84.8
+        assert student <= teacher / times
     student = weights_of(ModelOptions("student"), 4000)
     found = equal_size(ModelOptions("student"), round(0.2 * student), 4000)
     wider = replace(found, units=found.units + 2)

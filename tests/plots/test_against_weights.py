@@ -35,4 +35,4 @@ def test_points_and_names(axes):
 
 def test_too_many_groups_are_refused(tmp_path):
     with pytest.raises(ValueError, match="5 groups, got 6"):
-        against_weights.bleu_against_weights(dict.fromkeys("abcdef", [("", 1, 1.0)]), tmp_path / "x")
+        against_weights.bleu_against_weights({name: [("", 1, 1.0)] for name in "abcdef"}, tmp_path / "x")
