@@ -41,8 +41,9 @@ def run(alpha, temperature, smoothing, teachers, bias=BIAS):
         bias = None if bias is None else jnp.asarray(bias)
         arguments = jnp.asarray(HIDDEN), jnp.asarray(KERNEL), bias
         given = (0, 1) if bias is None else (0, 1, 2)
-        plain = loss(*arguments)
-        found, gradients = jax.value_and_grad(loss, argnums=given, has_aux=True)(*arguments)
+        plain, (found, gradients) = jax.jit(
+            lambda *a: (loss(*a), jax.value_and_grad(loss, argnums=given, has_aux=True)(*a))
+        )(*arguments)
     np.testing.assert_allclose(found, plain, rtol=1e-12)  # with and without gradient
     return *found, *gradients
 
@@ -65,13 +66,17 @@ def test_gradient_is_the_slope_of_the_loss():
     _, _, _, d_kernel, _ = run(alpha, temperature, 0.1, layers(TEACHERS[:1]))
     moved, step = RNG.normal(size=(H, V)), 1e-6
 
+    @jax.jit
+    def total(kernel):
+        arguments = HIDDEN, kernel, BIAS, LABELS, WEIGHTS, layers(TEACHERS[:1])
+        return word_distillation(*arguments, alpha, temperature, 0.1)[0]
+
     def loss(kernel):
         with jax.enable_x64(True):
-            arguments = HIDDEN, jnp.asarray(kernel), BIAS, LABELS, WEIGHTS, layers(TEACHERS[:1])
-            return float(word_distillation(*arguments, alpha, temperature, 0.1)[0])
+            return float(total(jnp.asarray(kernel)))
 
     slope = (loss(KERNEL + step * moved) - loss(KERNEL - step * moved)) / (2 * step)
-    np.testing.assert_allclose((d_kernel * moved).sum(), slope, rtol=1e-7)
+    np.testing.assert_allclose((np.asarray(d_kernel) * moved).sum(), slope, rtol=1e-7)
 
 
 def test_without_bias_and_in_parts(monkeypatch):
@@ -88,7 +93,8 @@ def test_alpha_0_is_the_nll(smoothing):
         def of(hidden, kernel, bias):
             return loss(hidden, kernel, bias, LABELS, np.float32(WEIGHTS), *options)
 
-        return jax.value_and_grad(of, argnums=(0, 1, 2), has_aux=True)(*map(np.float32, (HIDDEN, KERNEL, BIAS)))
+        run = jax.jit(jax.value_and_grad(of, argnums=(0, 1, 2), has_aux=True))
+        return run(*map(np.float32, (HIDDEN, KERNEL, BIAS)))
 
     found = both(word_distillation, layers(TEACHERS[:1]), 0.0, 1.0, smoothing)
     expected = both(cross_entropy, smoothing)
