@@ -79,9 +79,9 @@ BASE = DistillationRecipe(
 _KEY = jax.eval_shape(lambda: jax.random.key(0))
 _toy = dict(metric="valid_bleu", keep="best", label_smoothing=0.0, shapes=1)
 TINY = DistillationRecipe(
-    teacher=RECIPES["tiny"],
-    student=ModelOptions("tiny", units=24),
-    training=adam(5, 1e-2, **_toy),
+    teacher=replace(RECIPES["tiny"], model=ModelOptions("tiny", units=64)),
+    student=ModelOptions("tiny", units=32),
+    training=adam(5, 2e-2, **_toy),
     tuning=adam(1, 1e-3, **_toy),
     retraining=adam(1, 2e-3, **_toy),
     retuning=adam(1, 1e-3, **_toy),
