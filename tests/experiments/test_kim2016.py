@@ -190,6 +190,13 @@ class TestReport:
         assert figures[0].name in text
         assert b"<svg" in figures[0].read_bytes()
 
+    def test_jackknifed_students_are_compared_seed_to_seed(self):
+        assert kim2016_report.jackknife_lines(rows()) == ""
+        own = next(row for row in rows() if row["label"] == "Seq-KD" and row["seed"] == 3)
+        text = kim2016_report.jackknife_lines([*rows(), own | {"label": "Seq-KD, jackknifed", "greedy_bleu": 35.25}])
+        assert "Seq-KD, seed 3: told by jackknifed teachers 35.25 greedy and 34.40 with a beam, by the one" in text
+        assert "of all 34.50 and 34.40" in text
+
     def test_points_of_the_figure(self):
         groups = kim2016_report.points(rows())
         assert groups["teacher"] == [("", 8000, 34.0)]
