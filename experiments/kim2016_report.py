@@ -148,5 +148,6 @@ def _section(name: str, rows: list[dict], figure: Path) -> str:
         "run as their dense twin.\n"
     )
     text += f"Standard deviation of greedy BLEU over seeds: {spread}.\n" if spread else ""
-    text += f"\n{memory_line(first)}\n\n{''.join(claims(rows))}{jackknife_lines(rows)}\n![BLEU against weights]({figure.name})\n\n"
+    text += f"\n{memory_line(first)}\n\n{''.join(claims(rows))}{jackknife_lines(rows)}\n"
+    text += f"![BLEU against weights]({figure.name})\n\n"
     return text + f"Command: `{first['command']}`\n"
