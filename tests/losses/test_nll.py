@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from seq2slim.losses import cross_entropy, nll
+from seq2slim.losses import cross_entropy, softmax_layer
 from tests.models.finite_differences import assert_gradients
 
 T, B, H, V = 3, 2, 4, 5
@@ -38,7 +38,7 @@ def naive(arguments, smoothing):
 @pytest.mark.parametrize("smoothing", [0.0, 0.1])
 @pytest.mark.parametrize("parts", [1, 2])
 def test_values_and_gradients(smoothing, bias, parts, monkeypatch):
-    monkeypatch.setattr(nll, "LOGITS_BYTES", 4 * T * B * V // parts)
+    monkeypatch.setattr(softmax_layer, "LOGITS_BYTES", 4 * T * B * V // parts)
 
     def loss(arguments):
         return cross_entropy(
@@ -66,16 +66,16 @@ def test_values_and_gradients(smoothing, bias, parts, monkeypatch):
 def test_the_parts_cover_every_step_once_within_the_limit(steps, monkeypatch):
     hidden, kernel = np.zeros((steps, B, H)), np.zeros((H, V))
     for steps_at_once in range(1, steps + 2):
-        monkeypatch.setattr(nll, "LOGITS_BYTES", 4 * B * V * steps_at_once)
-        parts = nll._parts(hidden, kernel)
+        monkeypatch.setattr(softmax_layer, "LOGITS_BYTES", 4 * B * V * steps_at_once)
+        parts = softmax_layer.parts(hidden, kernel)
         assert [t for part in parts for t in range(steps)[part]] == list(range(steps))
         assert max(part.stop - part.start for part in parts) <= steps_at_once
         assert len(parts) == -(-steps // steps_at_once)
 
 
 def test_a_limit_below_one_step_takes_the_steps_one_by_one(monkeypatch):
-    monkeypatch.setattr(nll, "LOGITS_BYTES", 1)
-    assert len(nll._parts(np.zeros((4, B, H)), np.zeros((H, V)))) == 4
+    monkeypatch.setattr(softmax_layer, "LOGITS_BYTES", 1)
+    assert len(softmax_layer.parts(np.zeros((4, B, H)), np.zeros((H, V)))) == 4
 
 
 def test_nll_is_a_constant_for_differentiation():

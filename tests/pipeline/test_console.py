@@ -45,3 +45,11 @@ def test_durations():
     assert [duration(s) for s in (0, 8.44, 59.9, 59.96, 187, 3599.7, 7500)] == [
         "0.0 s", "8.4 s", "59.9 s", "1:00 min", "3:07 min", "1:00 h", "2:05 h",
     ]  # fmt: skip
+
+
+def test_sentences_a_second_are_shown_as_such():
+    clock, written = iter([0.0, 20.0]), StringIO()
+    console = Console(RichConsole(file=written, width=120), clock=lambda: next(clock))
+    console.progress("decode-1a2b", step=1, total=100, sentences_per_s=41.6)
+    console.progress("decode-1a2b", step=50, total=100, sentences_per_s=41.6)
+    assert "decode-1a2b: 50/100, 42 sentences/s, 20.4 s left" in written.getvalue()

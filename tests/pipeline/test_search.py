@@ -153,7 +153,7 @@ def test_lowers_for_tpu_and_cuda(name):
     config = CONFIGS[name]
     model = Model(config, jax.eval_shape(partial(init_params, config), jax.random.key(0)), None, True)
     source = jax.ShapeDtypeStruct((B, S), np.int32)
-    exported = jax.export.export(_search, platforms=["tpu", "cuda"])(model.module, BEAM, model.params, source)
+    exported = jax.export.export(_search, platforms=["tpu", "cuda"])((model.module,), BEAM, (model.params,), source)
     assert exported.platforms == ("tpu", "cuda")
     result = jax.tree.unflatten(exported.out_tree, exported.out_avals)
     assert result.tokens.shape == (B, K, LIMITS["wide"](S).max_length)

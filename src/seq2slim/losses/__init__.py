@@ -1,5 +1,6 @@
 """Losses: functions of logits or scores."""
 
 from seq2slim.losses.nll import cross_entropy
+from seq2slim.losses.word_distillation import SoftmaxLayer, TopK, word_distillation
 
-__all__ = ["cross_entropy"]
+__all__ = ["SoftmaxLayer", "TopK", "cross_entropy", "word_distillation"]

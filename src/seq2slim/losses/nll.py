@@ -1,13 +1,11 @@
 """Negative log-likelihood of the target words, from the softmax layer on, with a vector-Jacobian product of its own."""
 
 from functools import partial
-from itertools import pairwise
 
 import jax
 import jax.numpy as jnp
 
-# Logits held at once: beyond, the steps are taken in several parts. Sized for memory; speed does not depend on it.
-LOGITS_BYTES = 1 << 28
+from seq2slim.losses.softmax_layer import gradients, logits, parts
 
 
 @partial(jax.custom_vjp, nondiff_argnums=(5,))
@@ -29,33 +27,16 @@ def cross_entropy(hidden, kernel, bias, labels, weights, label_smoothing=0.0):
     Returns: (loss f32[], nll f32[]). Only `loss` is differentiable; the gradient of `nll` is taken as zero.
     """
     total = jnp.zeros(2, kernel.dtype)
-    for part in _parts(hidden, kernel):
+    for part in parts(hidden, kernel):
         losses, _ = _losses(hidden[part], kernel, bias, labels[part], weights[part], label_smoothing)
         total = total + losses
     return total[0], total[1]
 
 
-def _parts(hidden, kernel):
-    """Slices of the leading axis whose logits fit in LOGITS_BYTES, as equal as they can be."""
-    steps = hidden.shape[0]
-    bytes_a_step = hidden[0].size // hidden.shape[-1] * kernel.shape[-1] * 4
-    parts = min(steps, -(-steps * bytes_a_step // LOGITS_BYTES)) or 1
-    bounds = [steps * k // parts for k in range(parts + 1)]
-    return [slice(start, stop) for start, stop in pairwise(bounds)]
-
-
-def _product(a, b, dtype):
-    """a @ b, with b as narrow as a, summed and returned in `dtype`."""
-    return jnp.matmul(a, b.astype(a.dtype), preferred_element_type=dtype)
-
-
 def _losses(hidden, kernel, bias, labels, weights, label_smoothing):
     """((loss, nll) f32[2], (exp(logits - max) f32[N, V], its sums f32[N])) of a part, with its words in one row."""
-    logits = _product(hidden.reshape(-1, hidden.shape[-1]), kernel, kernel.dtype)
-    if bias is not None:
-        logits = logits + bias
-    labels, weights = labels.reshape(-1), weights.reshape(-1)
-    shifted = logits - logits.max(-1, keepdims=True)
+    scores, labels, weights = logits(hidden, kernel, bias), labels.reshape(-1), weights.reshape(-1)
+    shifted = scores - scores.max(-1, keepdims=True)
     exponentials = jnp.exp(shifted)
     sums = exponentials.sum(-1)
     log_sums = jnp.log(sums)
@@ -68,24 +49,20 @@ def _losses(hidden, kernel, bias, labels, weights, label_smoothing):
 def _fwd(hidden, kernel, bias, labels, weights, label_smoothing):
     vocabulary = kernel.shape[-1]
     total, d_hidden, d_kernel, d_bias = jnp.zeros(2, kernel.dtype), [], 0, 0
-    for part in _parts(hidden, kernel):
+    for part in parts(hidden, kernel):
         losses, (exponentials, sums) = _losses(hidden[part], kernel, bias, labels[part], weights[part], label_smoothing)
         at_label = jnp.arange(vocabulary) == labels[part].reshape(-1, 1)
         p, q = exponentials / sums[:, None], jnp.where(at_label, 1 - label_smoothing, 0) + label_smoothing / vocabulary
-        d_logits = (p - q) * weights[part].reshape(-1, 1)
-        total = total + losses
-        d_narrow, rows = d_logits.astype(hidden.dtype), hidden[part].reshape(-1, hidden.shape[-1])
-        d_hidden.append(_product(d_narrow, kernel.T, hidden.dtype).reshape(hidden[part].shape))
-        d_kernel = d_kernel + _product(rows.T, d_narrow, kernel.dtype)
-        if bias is not None:
-            d_bias = d_bias + d_logits.sum(0)
-    gradients = jnp.concatenate(d_hidden), d_kernel, None if bias is None else d_bias
-    return (total[0], total[1]), gradients
+        d_part, d_w, d_b = gradients(hidden[part], kernel, bias, (p - q) * weights[part].reshape(-1, 1))
+        total, d_kernel = total + losses, d_kernel + d_w
+        d_hidden.append(d_part)
+        d_bias = None if bias is None else d_bias + d_b
+    return (total[0], total[1]), (jnp.concatenate(d_hidden), d_kernel, d_bias)
 
 
-def _bwd(label_smoothing, gradients, cotangents):
+def _bwd(label_smoothing, found, cotangents):
     d_loss, _ = cotangents
-    return *jax.tree.map(lambda g: (d_loss * g).astype(g.dtype), gradients), None, None
+    return *jax.tree.map(lambda g: (d_loss * g).astype(g.dtype), found), None, None
 
 
 cross_entropy.defvjp(_fwd, _bwd)

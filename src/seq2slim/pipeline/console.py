@@ -33,7 +33,15 @@ class Console:
         """A rich table or the like."""
         self.rich.print(renderable)
 
-    def progress(self, title: str, step: int, total: int, tokens_per_s: float | None = None, loss: float | None = None):
+    def progress(
+        self,
+        title: str,
+        step: int,
+        total: int,
+        tokens_per_s: float | None = None,
+        loss: float | None = None,
+        sentences_per_s: float | None = None,
+    ):
         """How far a stage is; cheap enough to be called each step.
 
         Time left is reckoned from the first call on, so that neither compilation nor the steps of an earlier attempt
@@ -57,7 +65,8 @@ class Console:
         elif now - self._told < (0.3 if self._bar else self._every) and step < total:
             return
         self._told = now
-        text = _progress_text(step, total, tokens_per_s, loss, self._time_left(step, total, now))
+        rates = {"tokens/s": tokens_per_s, "sentences/s": sentences_per_s}
+        text = _progress_text(step, total, rates, loss, self._time_left(step, total, now))
         if self._bar:
             self._bar.update(self._bar.task_ids[0], completed=step, total=total, text=text)
             self._bar.refresh()
@@ -75,12 +84,13 @@ class Console:
         return (total - step) * (now - first_time) / (step - first_step) if step > first_step else None
 
 
-def _progress_text(step: int, total: int, tokens_per_s: float | None, loss: float | None, left: float | None) -> str:
+def _progress_text(
+    step: int, total: int, rates: dict[str, float | None], loss: float | None, left: float | None
+) -> str:
     parts = [f"{step:,}/{total:,}"]
     if loss is not None:
         parts.append(f"loss {loss:.4g}")
-    if tokens_per_s is not None:
-        parts.append(f"{tokens_per_s:,.0f} tokens/s")
+    parts += [f"{rate:,.0f} {unit}" for unit, rate in rates.items() if rate is not None]
     if left is not None and step < total:
         parts.append(f"{duration(left)} left")
     return ", ".join(parts)

@@ -1,6 +1,6 @@
 """Searching with a trained model: how, as one dataclass, and the jitted search itself."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Literal
@@ -12,6 +12,7 @@ from seq2slim.data.batching import Batch
 from seq2slim.data.vocabulary import BOS, EOS, PAD
 from seq2slim.decoding.beam import beam_search
 from seq2slim.decoding.constraints import LIMITS
+from seq2slim.decoding.ensemble import mean_of_probabilities
 from seq2slim.decoding.hypotheses import BeamResult
 from seq2slim.decoding.length_penalty import LengthPenalty
 from seq2slim.models import Seq2Seq
@@ -44,26 +45,42 @@ class SearchConfig:
             raise ValueError(f"limits must be one of {sorted(LIMITS)}, got {self.limits!r}")
 
 
-def make_search(model: Model, config: SearchConfig) -> Callable[[Batch], BeamResult]:
-    """batch -> BeamResult with `model`, compiled once a source width; hypotheses share the memory of their sentence."""
-    return lambda batch: _search(model.module, config, model.params, batch.source)
+def make_search(models: Model | Sequence[Model], config: SearchConfig) -> Callable[[Batch], BeamResult]:
+    """batch -> BeamResult, compiled once a source width; hypotheses share the memory of their sentence.
+
+    Args:
+      models: one, or an ensemble: each word's probability is then the mean of theirs, and so is the attention.
+      config: how to search.
+    Raises: ValueError if the models do not read the source the same way, or have other vocabularies.
+    """
+    models = (models,) if isinstance(models, Model) else tuple(models)
+    if len({(m.reverse_source, m.config.source_vocabulary, m.config.target_vocabulary) for m in models}) != 1:
+        raise ValueError("an ensemble needs models of the same vocabularies that read the source the same way")
+    modules, params = tuple(model.module for model in models), tuple(model.params for model in models)
+    return lambda batch: _search(modules, config, params, batch.source)
 
 
 @partial(jax.jit, static_argnums=(0, 1))
-def _search(module: Seq2Seq, config: SearchConfig, params, source) -> BeamResult:
-    variables, limits = {"params": params}, LIMITS[config.limits]
-    memory, carry = module.apply(variables, source, method="start")
+def _search(modules: tuple[Seq2Seq, ...], config: SearchConfig, params, source) -> BeamResult:
+    limits = LIMITS[config.limits]
+    starts = [module.apply({"params": own}, source, method="start") for module, own in zip(modules, params)]
+    memories, carries = zip(*starts)
 
-    def step(carry, tokens):
-        logits, weights, carry = module.apply(variables, memory, carry, tokens, method="step")
+    def step(carries, tokens):
+        taken = [
+            module.apply({"params": own}, memory, carry, tokens, method="step")
+            for module, own, memory, carry in zip(modules, params, memories, carries)
+        ]
+        logits, weights, carries = zip(*taken)
         # Without attention nothing is aligned: an unknown word is left as it is.
-        aligned = weights.argmax(-1) if module.config.attention != "none" else jnp.full(tokens.shape, -1)
-        return logits, carry, aligned
+        attending = [w for module, w in zip(modules, weights) if module.config.attention != "none"]
+        aligned = sum(attending[1:], attending[0]).argmax(-1) if attending else jnp.full(tokens.shape, -1)
+        return mean_of_probabilities(logits), carries, aligned
 
     lengths = limits((source != PAD).sum(-1))
     return beam_search(
         step,
-        carry,
+        carries,
         beam=config.beam,
         max_steps=int(limits(source.shape[1]).max_length),
         pad=PAD,

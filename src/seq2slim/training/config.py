@@ -119,3 +119,21 @@ class TrainingConfig:
         for name in ("label_smoothing", "average_decay"):
             if not 0 <= getattr(self, name) < 1:
                 raise ValueError(f"{name} must be in [0, 1), got {getattr(self, name)}")
+
+
+@dataclass(frozen=True)
+class WordDistillationConfig:
+    """How much of its teacher's word distributions a student learns (Kim & Rush 2016, sec. 3.1).
+
+    Attributes:
+      alpha: weight of the cross-entropy with the teacher's distribution, in [0, 1]; that of the NLL is 1 - alpha.
+      temperature: of both distributions in it; 1 in the paper.
+    """
+
+    alpha: float = 0.5
+    temperature: float = 1.0
+
+    def __post_init__(self):
+        if not 0 <= self.alpha <= 1:
+            raise ValueError(f"alpha is a weight in [0, 1], got {self.alpha}")
+        _positive(self, "temperature")

@@ -1,5 +1,6 @@
 """One training step and one evaluation step of a translation model, each compiled once a batch shape."""
 
+from collections.abc import Callable
 from functools import partial
 from typing import NamedTuple
 
@@ -46,11 +47,16 @@ def batch_losses(model: Seq2Seq, params, batch, label_smoothing=0.0, dropout_key
 
 
 def make_train_step(
-    model: Seq2Seq, optimizer: optax.GradientTransformation, config: TrainingConfig, rate: optax.Schedule
+    model: Seq2Seq,
+    optimizer: optax.GradientTransformation,
+    config: TrainingConfig,
+    rate: optax.Schedule,
+    losses: Callable = batch_losses,
 ):
-    """A jitted (state, batch, masks) -> (state, StepMetrics); the state's buffers are donated.
+    """A jitted (state, batch, masks, *more) -> (state, StepMetrics); the state's buffers are donated.
 
-    `masks` are None for a dense model. They are an argument, so that they are no constants of the compiled step.
+    `masks` are None for a dense model; `more` is what else the losses read (a teacher's parameters, its stored words).
+    They are arguments, so that they are no constants of the compiled step.
     The dropout key of a step is fold_in(key, step): a function of the run and the step alone.
 
     Args:
@@ -58,17 +64,18 @@ def make_train_step(
       optimizer: of `make_optimizer`, without masks: they are laid around it here.
       config: label smoothing, normalisation of the loss, and decay of the moving average.
       rate: step -> learning rate, reported only; the optimizer has its own.
+      losses: (model, params, batch, label_smoothing, dropout_key, *more) -> (loss, nll, tokens), as `batch_losses`.
     """
 
-    def loss_of(params, batch, key):
-        loss, nll, tokens = batch_losses(model, params, batch, config.label_smoothing, key)
+    def loss_of(params, batch, key, more):
+        loss, nll, tokens = losses(model, params, batch, config.label_smoothing, key, *more)
         count = tokens if config.optimizer.normalise == "token" else (batch.ids >= 0).sum()
         return loss / jnp.maximum(count, 1), (nll, tokens)
 
-    def step(state: TrainState, batch, masks=None):
+    def step(state: TrainState, batch, masks=None, *more):
         sparse = optimizer if masks is None else pruning.keep_pruned(optimizer, masks)
         key = jax.random.fold_in(jax.random.wrap_key_data(state.key), state.step)
-        (loss, (nll, tokens)), gradients = jax.value_and_grad(loss_of, has_aux=True)(state.params, batch, key)
+        (loss, (nll, tokens)), gradients = jax.value_and_grad(loss_of, has_aux=True)(state.params, batch, key, more)
         if masks is not None:
             gradients = pruning.apply_masks(gradients, masks)
         updates, optimizer_state = sparse.update(gradients, state.optimizer, state.params)

@@ -21,7 +21,8 @@ from seq2slim.pipeline.search import SearchConfig, make_search
 from seq2slim.pipeline.stage import Stage, StopRequested, differing, home_name
 from seq2slim.pipeline.stages import text as texts
 from seq2slim.pipeline.stages.text import Text, load_corpus
-from seq2slim.training.config import TrainingConfig
+from seq2slim.pipeline.stages.words import taught
+from seq2slim.training.config import TrainingConfig, WordDistillationConfig
 from seq2slim.training.learning_rates import learning_rate
 from seq2slim.training.loop import Run, Stopped, fit, total_steps
 from seq2slim.training.optimizers import make_optimizer
@@ -40,6 +41,7 @@ class Train(Stage):
       masks: a pruned model of the same architecture, whose masks hold from the first step on: "sparse from the
         beginning" (See et al. 2016, sec. 4.3). With the seed that its own baseline was trained from, the
         surviving weights start where they started there: a lottery ticket (Frankle & Carbin 2019).
+      teachers, word: see `stages.words`: whose word distributions it learns beside the text, and how much of them.
     """
 
     kind: ClassVar[str] = "train"
@@ -49,6 +51,8 @@ class Train(Stage):
     reverse_source: bool = True
     seed: int = 1
     masks: Stage | None = None
+    teachers: tuple[Stage, ...] = ()
+    word: WordDistillationConfig = WordDistillationConfig()
 
     def describe(self) -> str:
         return super().describe() + (f", under the masks of {home_name(self.masks)}" if self.masks else "")
@@ -74,21 +78,31 @@ class Train(Stage):
 class Retrain(Stage):
     """A model trained on from the parameters of its parent, under the parent's masks where it is pruned.
 
-    Of a pruned parent this is the sparse retraining of See et al. 2016 (sec. 3.4); of a dense one, its control.
+    Of a pruned parent this is the sparse retraining of See et al. 2016 (sec. 3.4); of a dense one, its control; on
+    another text, fine-tuning (sequence-level interpolation: Kim & Rush 2016, sec. 3.3).
+
+    Attributes:
+      parent: Train, Prune or Retrain. training: how. seed: of batches and dropout.
+      on: the text to learn from, in the parent's vocabularies, where that is not the parent's.
+      teachers, word: as of `Train`.
     """
 
     kind: ClassVar[str] = "retrain"
     parent: Stage
     training: TrainingConfig = TrainingConfig()
     seed: int = 1
+    on: Stage | None = None
+    teachers: tuple[Stage, ...] = ()
+    word: WordDistillationConfig = WordDistillationConfig()
 
     @property
     def text(self) -> Text:
-        """What the parent learnt from."""
-        return self.parent.text
+        """What it learns from."""
+        return self.on or self.parent.text
 
     def describe(self) -> str:
-        return f"{home_name(self.parent)} for {self.training.epochs:g} epochs"
+        on = f" on {home_name(self.on)}" if self.on else ""
+        return f"{home_name(self.parent)} for {self.training.epochs:g} epochs{on}"
 
     def run(self, home: Path, context) -> dict:
         return _train(self, load_model(context.home(self.parent), context.console.say), self.training, home, context)
@@ -150,8 +164,10 @@ def _train(stage: Train | Retrain, model: Model, config: TrainingConfig, home: P
     )
     optimizer = make_optimizer(config.optimizer, rate)
     module = Seq2Seq(thinned(model)) if config.dropout_by_density else model.module
+    losses, more = taught(stage, model, context)
+    step = make_train_step(module, optimizer, config, rate, losses)
     run = Run(
-        step=make_train_step(module, optimizer, config, rate),
+        step=lambda state, batch, masks: step(state, batch, masks, *more(batch)),
         batches=partial(batching.train_batches, corpus["train"], batches, stage.seed),
         evaluate=_validation(stage, model, corpus["valid"], batches, text_home),
         steps_per_epoch=steps_per_epoch,

@@ -1,0 +1,126 @@
+"""A teacher corpus on disk: what a teacher says to every source line of a training corpus.
+
+    n_best.txt      the K best hypotheses of each line (`n_best.py`), in line order
+    target.txt      the best one as plain text, exactly one line a source line; empty where there is none
+    teacher.json    written last: who made it, how, from what, what was left out, size and SHA-256 of the files
+
+Text and not token ids is what is kept: any toolkit can train on it. For training here it is tokenised again, and may
+come out in other pieces than the teacher emitted.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+
+from seq2slim.distillation.n_best import Hypothesis, from_line, to_line
+from seq2slim.distillation.shards import shard_path, write_whole
+
+FORMAT = "seq2slim teacher corpus 1"
+N_BEST, TARGET, MANIFEST = "n_best.txt", "target.txt", "teacher.json"
+
+
+def write_shard(path: Path, hypotheses: Iterable[Sequence[Hypothesis]], sources: Sequence[str]) -> None:
+    """Writes the n-best of some lines, in any order, as one shard."""
+    lines = [to_line(hypothesis, sources[hypothesis.line]) + "\n" for own in hypotheses for hypothesis in own]
+    write_whole(path, lambda file: file.write("".join(lines).encode()))
+
+
+def write_corpus(home: Path, shards: Path, count: int, sources: Sequence[str], facts: dict[str, Any]) -> dict:
+    """Puts finished shards into line order as a teacher corpus.
+
+    Args:
+      home: where to. shards: folder of `count` shards. sources: all source lines.
+      facts: for the manifest: teachers, corpus, search, and which lines were to be decoded ("asked").
+    Returns: the manifest.
+    Raises: ValueError if a line stands in two shards.
+    """
+    place = np.full((len(sources), 3), -1, np.int64)  # of each line: shard, first byte, end
+    for index in range(count):
+        start = 0
+        with open(shard_path(shards, index), "rb") as file:
+            for raw in file:
+                line = int(raw[: raw.index(b" ")])
+                if place[line, 0] not in (-1, index) or (place[line, 0] == index and place[line, 2] != start):
+                    raise ValueError(f"line {line} was decoded twice: remove {shards} and decode again")
+                if place[line, 0] < 0:
+                    place[line] = index, start, start
+                start += len(raw)
+                place[line, 2] = start
+    files = [open(shard_path(shards, index), "rb") for index in range(count)]  # noqa: SIM115 - closed below
+
+    def lines():
+        for index, start, end in place:
+            if index < 0:
+                yield b""
+                continue
+            files[index].seek(start)
+            yield files[index].read(end - start)
+
+    try:
+        return write_lines(home, lines(), facts)
+    finally:
+        for file in files:
+            file.close()
+
+
+def write_lines(home: Path, lines: Iterable[bytes], facts: dict[str, Any]) -> dict:
+    """Writes a teacher corpus from the raw n-best of every source line in order (b"" where there is none).
+
+    Returns: the manifest, with what was counted: `lines`; `decoded`, with a hypothesis; `dropped`, without one, or with
+      an empty one, so that no student can learn from them; `cut`, ended by the length limit; `hypotheses`.
+    """
+    counts = dict.fromkeys(("lines", "decoded", "dropped", "empty", "cut", "hypotheses"), 0)
+    best: list[str] = []
+
+    def write_n_best(file: BinaryIO):
+        for raw in lines:
+            file.write(raw)
+            counts["lines"] += 1
+            if not raw:
+                best.append("")
+                continue
+            first, _ = from_line(raw.split(b"\n", 1)[0].decode())
+            best.append(first.text)
+            counts["decoded"] += 1
+            counts["empty"] += not first.text.strip()
+            counts["cut"] += first.cut
+            counts["hypotheses"] += raw.count(b"\n")
+
+    write_whole(home / N_BEST, write_n_best)
+    counts["dropped"] = counts["lines"] - counts["decoded"] + counts["empty"]
+    write_target(home, best)
+    manifest = {"format": FORMAT, **facts, "counts": counts, "files": _digests(home)}
+    write_whole(home / MANIFEST, lambda file: file.write((json.dumps(manifest, indent=1) + "\n").encode()))
+    return manifest
+
+
+def write_target(home: Path, lines: Iterable[str]) -> None:
+    """Writes `target.txt`: what a student is to learn for each source line, empty for lines that it does not see."""
+    write_whole(home / TARGET, lambda file: file.writelines(f"{line}\n".encode() for line in lines))
+
+
+def read_manifest(home: Path) -> dict:
+    """The manifest. Raises: ValueError if there is none, or it is another thing."""
+    try:
+        manifest = json.loads((home / MANIFEST).read_text(encoding="utf-8"))
+        if manifest["format"] != FORMAT:
+            raise ValueError(f"its format is {manifest['format']!r}")
+    except FileNotFoundError:
+        raise ValueError(f"{home} is no finished teacher corpus: {MANIFEST} is missing") from None
+    except (ValueError, KeyError, TypeError) as error:
+        raise ValueError(f"{home / MANIFEST} is no manifest of {FORMAT!r}: {error}") from None
+    return manifest
+
+
+def file_facts(path: Path) -> dict:
+    """Size in bytes and SHA-256 of a file."""
+    with open(path, "rb") as file:
+        return {"bytes": path.stat().st_size, "sha256": hashlib.file_digest(file, "sha256").hexdigest()}
+
+
+def _digests(home: Path) -> dict:
+    return {name: file_facts(home / name) for name in (N_BEST, TARGET)}

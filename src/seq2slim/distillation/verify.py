@@ -1,0 +1,107 @@
+"""Is a teacher corpus what it says it is? Every line is checked, and some are decoded again."""
+
+from collections.abc import Callable, Generator, Iterator, Sequence
+from pathlib import Path
+
+from seq2slim.data.corpora import read_lines
+from seq2slim.distillation.n_best import Hypothesis, check_of, from_line
+from seq2slim.distillation.teacher_corpus import MANIFEST, N_BEST, TARGET, file_facts, read_manifest
+
+TOLERANCE = 1e-4  # relative, of a log-probability computed again: other threads add up in another order
+MOST = 20  # complaints; one damage may have thousands
+
+
+def verify(
+    home: Path,
+    sources: Sequence[str],
+    teachers: Sequence[str] | None = None,
+    decode: Callable[[list[int]], dict[int, list[Hypothesis]]] | None = None,
+    sample: int = 32,
+) -> list[str]:
+    """What is wrong with a teacher corpus, a sentence each; nothing is [].
+
+    Without a teacher: that both files are those the manifest vouches for, that every hypothesis stands at its own
+    source line, in order and unchanged, and that the plain text is the best of each. With one: that its identity is the
+    manifest's, and that a sample of lines, decoded again, gives the same.
+
+    Args:
+      home: folder of the corpus. sources: the source lines it was decoded from.
+      teachers: identities that it should be from; None accepts any.
+      decode: line numbers -> their n-best by the teachers that it should be from.
+      sample: lines to decode again, evenly spread.
+    """
+    complaints = list(_complaints(home, sources, teachers, decode, sample))
+    return complaints[:MOST] + ([f"and {len(complaints) - MOST} more"] if len(complaints) > MOST else [])
+
+
+def _complaints(home, sources, teachers, decode, sample) -> Iterator[str]:
+    try:
+        manifest = read_manifest(home)
+    except ValueError as error:
+        yield str(error)
+        return
+    if teachers is not None and manifest.get("teachers") != list(teachers):
+        yield f"{MANIFEST}: it is from {manifest.get('teachers')}, not from {list(teachers)}"
+    for name in (N_BEST, TARGET):
+        if not (home / name).is_file():
+            yield f"{name} is missing"
+            return
+        if file_facts(home / name) != manifest.get("files", {}).get(name):
+            yield f"{name} has changed since it was written (size or SHA-256)"
+    best: dict[int, Hypothesis] = {}
+    hypotheses = yield from _n_best_complaints(home, sources, best)
+    for what, found in (("decoded", len(best)), ("hypotheses", hypotheses)):
+        if found != (counted := manifest.get("counts", {}).get(what)):
+            yield f"{N_BEST}: {what} are {found}, where {MANIFEST} counts {counted}"
+    yield from _target_complaints(home, sources, best)
+    if decode is not None and best:
+        lines = sorted(best)
+        chosen = lines[:: max(1, len(lines) // sample)][:sample]
+        yield from _decoded_again(chosen, decode(chosen), best)
+
+
+def _n_best_complaints(
+    home: Path, sources: Sequence[str], best: dict[int, Hypothesis]
+) -> Generator[str, None, int]:  # fmt: skip
+    """Complaints about single hypotheses; fills `best` with the first of each line. Returns: lines of the file."""
+    last, number = -1, 0
+    for number, text in enumerate(read_lines(home / N_BEST), start=1):
+        where = f"{N_BEST}, line {number}"
+        try:
+            hypothesis, check = from_line(text)
+        except ValueError as error:
+            yield f"{where}: {error}"
+            continue
+        line = hypothesis.line
+        if line >= len(sources):
+            yield f"{where}: it is of source line {line}, and there are {len(sources)}"
+            continue
+        if line < last:
+            yield f"{where}: source line {line} comes after {last}"
+        last = max(last, line)
+        if check_of(hypothesis, sources[line]) != check:
+            yield f"{where}: this is not what the teacher said to source line {line}"
+        best.setdefault(line, hypothesis)
+    return number
+
+
+def _target_complaints(home: Path, sources: Sequence[str], best: dict[int, Hypothesis]) -> Iterator[str]:
+    count = 0
+    for line, text in enumerate(read_lines(home / TARGET)):
+        count += 1
+        if text != (best[line].text if line in best else ""):
+            yield f"{TARGET}, line {line + 1} is not the best hypothesis of source line {line}"
+    if count != len(sources):
+        yield f"{TARGET} has {count} lines for {len(sources)} source lines"
+
+
+def _decoded_again(chosen: list[int], again: dict[int, list[Hypothesis]], best: dict[int, Hypothesis]) -> Iterator[str]:
+    def differs(line: int) -> bool:
+        own = again[line][0].log_prob if again.get(line) else float("-inf")
+        return not abs(own - best[line].log_prob) <= TOLERANCE * max(1.0, abs(own))
+
+    if wrong := [line for line in chosen if differs(line)]:
+        yield (
+            f"decoded again, {len(wrong)} of {len(chosen)} lines come out otherwise, the first is source line "
+            f"{wrong[0]}: it is another teacher, or another search"
+        )

@@ -1,0 +1,35 @@
+"""The softmax layer as the losses see it: logits made in parts, so that those of a whole batch are never held."""
+
+from itertools import pairwise
+
+import jax.numpy as jnp
+
+# Logits held at once: beyond, the steps are taken in several parts. Sized for memory; speed does not depend on it.
+LOGITS_BYTES = 1 << 28
+
+
+def parts(hidden, kernel):
+    """Slices of the leading axis whose logits fit in LOGITS_BYTES, as equal as they can be."""
+    steps = hidden.shape[0]
+    bytes_a_step = hidden[0].size // hidden.shape[-1] * kernel.shape[-1] * 4
+    count = min(steps, -(-steps * bytes_a_step // LOGITS_BYTES)) or 1
+    bounds = [steps * k // count for k in range(count + 1)]
+    return [slice(start, stop) for start, stop in pairwise(bounds)]
+
+
+def product(a, b, dtype):
+    """a @ b, with b as narrow as a, summed and returned in `dtype`."""
+    return jnp.matmul(a, b.astype(a.dtype), preferred_element_type=dtype)
+
+
+def logits(hidden, kernel, bias):
+    """hidden W + b with all words in one row: f32[..., H], f32[H, V], f32[V] or None -> f32[N, V]."""
+    scores = product(hidden.reshape(-1, hidden.shape[-1]), kernel, kernel.dtype)
+    return scores if bias is None else scores + bias
+
+
+def gradients(hidden, kernel, bias, d_logits):
+    """(d hidden, d W, d b or None) from d_logits f32[N, V]."""
+    narrow, rows = d_logits.astype(hidden.dtype), hidden.reshape(-1, hidden.shape[-1])
+    d_hidden = product(narrow, kernel.T, hidden.dtype).reshape(hidden.shape)
+    return d_hidden, product(rows.T, narrow, kernel.dtype), None if bias is None else d_logits.sum(0)

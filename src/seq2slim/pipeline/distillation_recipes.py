@@ -1,0 +1,111 @@
+"""Named recipes of distillation: what goes with a teacher, from its own recipe to the retraining of pruned students."""
+
+import bisect
+from dataclasses import dataclass, replace
+
+import jax
+
+from seq2slim.data.vocabulary import VocabularyConfig
+from seq2slim.models import ModelOptions, init_params
+from seq2slim.pipeline.recipes import RECIPES, Recipe, adam
+from seq2slim.pipeline.search import SearchConfig
+from seq2slim.training.config import OptimizerConfig, ScheduleConfig, TrainingConfig, WordDistillationConfig
+
+
+@dataclass(frozen=True)
+class DistillationRecipe:
+    """How a student is made from a teacher (Kim & Rush 2016).
+
+    Students are compared by BLEU on valid, never by perplexity on references: as they learn to say what the teacher
+    says, it rises.
+
+    Attributes:
+      teacher: its model, training, text and search. Its beam is that of sequence-level distillation.
+      student: the small model.
+      training: of every student from its seed, on the text or on the teacher's.
+      tuning: on the text nearest to the references (Seq-Inter), of students and of the teacher.
+      retraining, retuning: of a pruned student, on the teacher's text, then on the text nearest to the references.
+      word: share of the teacher's word distributions where they are learnt.
+      inter_beam: K of the n-best from which the nearest to the reference is taken.
+    """
+
+    teacher: Recipe
+    student: ModelOptions
+    training: TrainingConfig
+    tuning: TrainingConfig
+    retraining: TrainingConfig
+    retuning: TrainingConfig
+    word: WordDistillationConfig = WordDistillationConfig()
+    inter_beam: int = 35
+
+
+def _sgd(epochs: float, rate: float, schedule: ScheduleConfig) -> TrainingConfig:
+    return TrainingConfig(
+        epochs=epochs,
+        optimizer=OptimizerConfig("sgd", learning_rate=rate, clip_norm=5.0, normalise="sentence"),
+        schedule=schedule,
+        metric="valid_bleu",
+    )
+
+
+# Rate 1 halved each epoch past the 9th of 13, Seq-Inter at 0.1, pruned students at 0.2 and 0.1; alpha 0.5, K 5 and 35.
+# The paper leaves open how long it tunes and retrains: half an epoch for Seq-Inter ("about half of the training data"),
+# and, as in See et al. 2016, 4 epochs for retraining.
+KIM2016 = DistillationRecipe(
+    teacher=Recipe(
+        model=ModelOptions("kim2016_teacher"),
+        vocabulary=VocabularyConfig("words", 50_004),
+        training=replace(_sgd(13, 1.0, ScheduleConfig("halving", halve_after=9)), metric="valid_loss"),
+        retraining=_sgd(4, 0.5, ScheduleConfig("halving", halve_after=2, halve_every=0.5)),
+        search=SearchConfig(beam=5),
+    ),
+    student=ModelOptions("kim2016_student"),
+    training=_sgd(13, 1.0, ScheduleConfig("halving", halve_after=9)),
+    tuning=_sgd(0.5, 0.1, ScheduleConfig("constant")),
+    retraining=_sgd(4, 0.2, ScheduleConfig("halving", halve_after=2, halve_every=0.5)),
+    retuning=_sgd(0.5, 0.1, ScheduleConfig("constant")),
+)
+
+# The paper's proportions between the rates (1 : 0.1 for Seq-Inter, 0.2 and 0.1 for pruned students) at Adam's.
+BASE = DistillationRecipe(
+    teacher=RECIPES["base"],
+    student=ModelOptions("student"),
+    training=adam(12, 2e-3, metric="valid_bleu", keep="best"),
+    tuning=adam(2, 2e-4, metric="valid_bleu", keep="best", evaluations_per_epoch=2),
+    retraining=adam(6, 4e-4, metric="valid_bleu", keep="best"),
+    retuning=adam(2, 2e-4, metric="valid_bleu", keep="best", evaluations_per_epoch=2),
+)
+
+_KEY = jax.eval_shape(lambda: jax.random.key(0))
+_toy = dict(metric="valid_bleu", keep="best", label_smoothing=0.0, shapes=1)
+TINY = DistillationRecipe(
+    teacher=replace(RECIPES["tiny"], model=ModelOptions("tiny", units=64)),
+    student=ModelOptions("tiny", units=32),
+    training=adam(5, 2e-2, **_toy),
+    tuning=adam(1, 1e-3, **_toy),
+    retraining=adam(1, 2e-3, **_toy),
+    retuning=adam(1, 1e-3, **_toy),
+    inter_beam=8,
+)
+
+DISTILLATION_RECIPES = {"kim2016": KIM2016, "base": BASE, "tiny": TINY}
+
+
+def weights_of(options: ModelOptions, vocabulary: int) -> int:
+    """Number of parameters of a model with so many words a side."""
+    config = options.build(vocabulary, vocabulary)
+    return sum(leaf.size for leaf in jax.tree.leaves(jax.eval_shape(lambda key: init_params(config, key), _KEY)))
+
+
+def equal_size(options: ModelOptions, weights: int, vocabulary: int) -> ModelOptions:
+    """The model of `options` at the even width with the most parameters up to `weights`; embeddings as wide as units.
+
+    Args: vocabulary: words of each side, as asked for: a text may support fewer.
+    """
+
+    def sized(half: int) -> ModelOptions:
+        return replace(options, units=2 * half, embedding=None)
+
+    halves = range(1, 4096)
+    too_large = bisect.bisect_left(halves, True, key=lambda half: weights_of(sized(half), vocabulary) > weights)
+    return sized(max(1, too_large))  # the last that is not: halves[too_large] - 1

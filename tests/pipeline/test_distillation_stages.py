@@ -1,0 +1,292 @@
+"""The stages of distillation on a hardly trained tiny model: decoded, stopped, resumed, chosen from, learnt from."""
+
+import dataclasses
+import itertools
+from dataclasses import replace
+
+import jax
+import numpy as np
+import pytest
+
+from seq2slim.data import batching
+from seq2slim.data.corpora import CorpusConfig
+from seq2slim.data.vocabulary import BOS, EOS, PAD, UNK, VocabularyConfig
+from seq2slim.distillation import teacher_corpus
+from seq2slim.distillation.mode import mode_mass
+from seq2slim.distillation.n_best import read_n_best
+from seq2slim.distillation.top_k import TopKStore
+from seq2slim.evaluation.translate import search_lines
+from seq2slim.models import ModelOptions, Seq2SeqConfig, init_params
+from seq2slim.pipeline import decode
+from seq2slim.pipeline.console import Console
+from seq2slim.pipeline.distil_corpus import distil_corpus, verify_corpus
+from seq2slim.pipeline.model_files import Model, load_model
+from seq2slim.pipeline.runner import Context, Runner
+from seq2slim.pipeline.search import SearchConfig, make_search
+from seq2slim.pipeline.stage import StopRequested, identity
+from seq2slim.pipeline.stages import text as texts
+from seq2slim.pipeline.stages.decode import Decode, HeldOut, Join, Retold, Select, verify_decoded
+from seq2slim.pipeline.stages.text import Text, load_corpus
+from seq2slim.pipeline.stages.train import Retrain, Train
+from seq2slim.pipeline.stages.words import StoreWords
+from seq2slim.training.config import TrainingConfig, WordDistillationConfig
+
+SEARCH = SearchConfig(beam=3, batch_size=4)
+TRAINING = TrainingConfig(max_steps=2, batch_size=16, shapes=1, keep="last")
+FILES = (teacher_corpus.N_BEST, teacher_corpus.TARGET, teacher_corpus.MANIFEST)
+
+
+@pytest.fixture(scope="module")
+def runner(tmp_path_factory):
+    return Runner(tmp_path_factory.mktemp("runs"), Console())
+
+
+@pytest.fixture(scope="module")
+def text(tmp_path_factory):
+    """23 training pairs of up to 4 words, so all of one padded width; two of them have an empty side."""
+    folder, rng = tmp_path_factory.mktemp("corpus"), np.random.default_rng(0)
+    for split, size in (("train", 23), ("valid", 4), ("test", 4)):
+        sources = [" ".join(rng.choice(list("abcd"), rng.integers(2, 5))) for _ in range(size)]
+        targets = [source[::-1] for source in sources]
+        if split == "train":
+            sources[3], targets[8] = "", ""
+        (folder / f"{split}.source").write_text("".join(f"{line}\n" for line in sources))
+        (folder / f"{split}.target").write_text("".join(f"{line}\n" for line in targets))
+    pairs = ((str(folder / f"{s}.source"), str(folder / f"{s}.target")) for s in ("train", "valid", "test"))
+    yield Text(CorpusConfig("text", *pairs), VocabularyConfig("words", 20))
+    load_corpus.cache_clear()
+
+
+@pytest.fixture(scope="module")
+def teacher(text, runner):
+    stage = Train(text, ModelOptions("tiny", units=6, init_scale=1.0), TRAINING)
+    runner.run(stage)
+    return stage
+
+
+@pytest.fixture(scope="module")
+def decoded(text, teacher, runner):
+    stage = Decode(text, (teacher,), SEARCH)
+    runner.run(stage)
+    return stage
+
+
+class TestDecode:
+    def test_it_is_what_a_search_in_memory_finds(self, runner, text, teacher, decoded):
+        model, split = load_model(runner.home(teacher)), texts.tokenised(runner.home(text))["train"]
+        vocabulary = texts.vocabularies(runner.home(text))[1]
+        batches = batching.evaluation_batches(split, batching.BatchConfig(4, True), targets=False)
+        found = dict(read_n_best(runner.home(decoded) / teacher_corpus.N_BEST))
+        assert sorted(found) == [line for line in range(23) if line not in (3, 8)]
+        for line, _, result in search_lines(make_search(model, SEARCH), batches):
+            assert len(found[line]) == 3
+            for rank, hypothesis in enumerate(found[line]):
+                words = result.tokens[rank][: result.length[rank] - 1]
+                assert hypothesis.text == vocabulary.decode(words)
+                assert np.float32(hypothesis.log_prob) == result.log_prob[rank]
+                assert hypothesis.length == result.length[rank]
+        counts = runner.result(decoded)
+        assert (counts["lines"], counts["decoded"], counts["hypotheses"]) == (23, 21, 63)
+        assert counts["dropped"] == 2 + counts["empty"]
+
+    @pytest.mark.parametrize("stop_after", [1, 4])
+    def test_stopped_and_resumed_it_is_the_same_and_no_shard_is_made_twice(
+        self, runner, decoded, monkeypatch, tmp_path, stop_after
+    ):
+        monkeypatch.setattr(decode, "SHARD_BATCHES", 1)
+        whole, made = runner.home(decoded), []
+        write = teacher_corpus.write_shard
+        monkeypatch.setattr(
+            teacher_corpus, "write_shard", lambda path, *rest: (made.append(path.name), write(path, *rest))
+        )
+        context, scratch = Context(runner, decoded), tmp_path / "scratch"
+        scratch.mkdir()
+        stopping = _Stopping(context, scratch, lambda: len(made) == stop_after)
+        with pytest.raises(StopRequested, match="are decoded and saved"):
+            decoded.run(tmp_path, stopping)
+        assert not (tmp_path / teacher_corpus.MANIFEST).exists()
+        (scratch / "shards-of-1" / ".shard-000005.tmp").write_bytes(b"torn by a kill")
+        decoded.run(tmp_path, _Stopping(context, scratch, lambda: False))
+        assert made == [f"shard-{index:06d}" for index in range(6)]
+        for name in FILES:
+            assert (tmp_path / name).read_bytes() == (whole / name).read_bytes()
+
+    def test_the_verifier_knows_its_teacher(self, runner, text, teacher, decoded):
+        context, home = Context(runner, decoded), runner.home(decoded)
+        assert verify_decoded(decoded, home, context) == []
+        other = replace(teacher, seed=2)
+        runner.run(other)
+        found = verify_decoded(Decode(text, (other,), SEARCH), home, context)
+        assert len(found) == 2
+        assert identity(other) in found[0]
+        assert "lines come out otherwise" in found[1]
+
+    @pytest.mark.parametrize("options", [dict(teachers=()), dict(folds=2, fold=2), dict(folds=0)])
+    def test_refusals(self, decoded, options):
+        with pytest.raises(ValueError, match=r"teachers|fold"):
+            replace(decoded, **options)
+
+
+class _Stopping:
+    """A context with a scratch folder of its own that asks to stop when `when()`."""
+
+    def __init__(self, context, scratch, when):
+        self._context, self._when = context, when
+        self.scratch = lambda: scratch
+
+    def __getattr__(self, name):
+        return getattr(self._context, name)
+
+    @property
+    def stop_requested(self):
+        return self._when()
+
+
+class TestEnsemble:
+    def test_of_one_it_is_the_model_and_of_two_alike_nearly(self, runner, teacher, text):
+        model, split = load_model(runner.home(teacher)), texts.tokenised(runner.home(text))["train"]
+        (batch, *_) = batching.evaluation_batches(split, batching.BatchConfig(4, True), targets=False)
+        alone, one, two = (make_search(models, SEARCH)(batch) for models in (model, [model], [model, model]))
+        for a, b in zip(alone, one):
+            np.testing.assert_array_equal(a, b)
+        np.testing.assert_array_equal(alone.tokens, two.tokens)
+        np.testing.assert_allclose(alone.log_prob, two.log_prob, rtol=1e-4)
+
+    def test_models_must_agree(self, runner, teacher):
+        model = load_model(runner.home(teacher))
+        with pytest.raises(ValueError, match="read the source the same way"):
+            make_search([model, model._replace(reverse_source=False)], SEARCH)
+
+
+def test_a_jackknife_joins_what_each_fold_was_told_by_its_own_teacher(runner, text, teacher):
+    teachers = [replace(teacher, text=Retold(HeldOut(text, 2, fold))) for fold in range(2)]
+    parts = tuple(Decode(text, (own,), SEARCH, 2, fold) for fold, own in enumerate(teachers))
+    joined = Join(parts)
+    runner.run(joined)
+    for fold, own in enumerate(teachers):
+        seen = texts.tokenised(runner.home(own.text))["train"].lines
+        assert sorted(seen) == [line for line in range(23) if line % 2 != fold and line not in (3, 8)]
+    homes = [runner.home(part) for part in parts]
+    n_best = [dict(read_n_best(home / teacher_corpus.N_BEST)) for home in homes]
+    assert list(read_n_best(runner.home(joined) / teacher_corpus.N_BEST)) == sorted((n_best[0] | n_best[1]).items())
+    lines = [(home / teacher_corpus.TARGET).read_text().splitlines() for home in homes]
+    expected = [lines[line % 2][line] for line in range(23)]
+    assert (runner.home(joined) / teacher_corpus.TARGET).read_text().splitlines() == expected
+    with pytest.raises(ValueError, match="all folds"):
+        Join(parts[:1])
+
+
+@pytest.fixture(scope="module")
+def told(runner, decoded):
+    """(Seq-KD, Seq-Inter) as texts."""
+    stages = Retold(decoded), Retold(Select(decoded, tokenize="none"))
+    runner.run(stages)
+    return stages
+
+
+def test_a_retold_text_keeps_line_numbers_and_vocabularies(runner, text, decoded, told):
+    plain, retold = (texts.tokenised(runner.home(stage)) for stage in (text, told[0]))
+    targets = (runner.home(decoded) / teacher_corpus.TARGET).read_text().splitlines()
+    vocabulary = texts.vocabularies(runner.home(told[0]))[1]
+    assert vocabulary.sha256 == texts.vocabularies(runner.home(text))[1].sha256
+    assert set(retold["train"].lines) <= set(plain["train"].lines)
+    for row, line in enumerate(retold["train"].lines):
+        assert retold["train"].target[row].tolist() == vocabulary.encode(targets[line])
+        own = list(plain["train"].lines).index(line)
+        np.testing.assert_array_equal(retold["train"].source[row], plain["train"].source[own])
+    for split in ("valid", "test"):
+        np.testing.assert_array_equal(retold[split].target.ids, plain[split].target.ids)
+
+
+def test_fine_tuning_starts_from_the_parent_on_another_text(runner, teacher, told):
+    tuned = Retrain(teacher, TRAINING, on=told[1])
+    assert tuned.text == told[1]
+    assert identity(tuned) != identity(Retrain(teacher, TRAINING)) != identity(Retrain(teacher, TRAINING, on=told[0]))
+    runner.run(tuned)
+    assert load_model(runner.home(tuned)).config == load_model(runner.home(teacher)).config
+
+
+class TestWords:
+    def test_the_store_is_the_softmax_of_the_teacher(self, runner, text, teacher):
+        stage = StoreWords(text, (teacher,), 4)
+        runner.run(stage)
+        model, split = load_model(runner.home(teacher)), texts.tokenised(runner.home(text))["train"]
+        config = batching.BatchConfig(8, model.reverse_source)
+        batch = next(batching.evaluation_batches(split, config))
+        log_p = jax.nn.log_softmax(
+            model.module.apply({"params": model.params}, batch.source, batch.target_in)
+        )  # [T, B, V]
+        found = TopKStore(runner.home(stage)).of(batch)
+        inside = (batch.target_out != PAD).T
+        expected = -np.sort(-np.asarray(log_p), axis=-1)[..., :4]
+        np.testing.assert_allclose(found.log_probs[inside], expected[inside], rtol=1e-4, atol=1e-5)
+        own = np.take_along_axis(np.asarray(log_p), found.words, -1)
+        np.testing.assert_allclose(own[inside], expected[inside], rtol=1e-4, atol=1e-5)
+        assert 0 < runner.result(stage)["mass"] < 1
+
+    def test_a_student_is_taught_online_or_from_the_store_alike(self, runner, text, teacher):
+        vocabulary = len(texts.vocabularies(runner.home(text))[1])
+        student = Train(text, ModelOptions("tiny", units=4), TRAINING)
+        word = WordDistillationConfig(alpha=0.9)
+        taught = [
+            replace(student, teachers=teachers, word=word)
+            for teachers in ((teacher,), (StoreWords(text, (teacher,), vocabulary),))
+        ]
+        silent = replace(student, teachers=(teacher,), word=WordDistillationConfig(alpha=0.0))
+        runner.run([student, *taught, silent])
+        plain, online, stored, untaught = (
+            load_model(runner.home(stage)).params for stage in (student, *taught, silent)
+        )
+        jax.tree.map(np.testing.assert_array_equal, plain, untaught)
+        jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5), online, stored)
+        assert any((a != b).any() for a, b in zip(*map(jax.tree.leaves, (plain, online))))
+
+    def test_refusals(self, runner, text, teacher, told):
+        wrong = Train(told[0], ModelOptions("tiny", units=4), TRAINING, teachers=(StoreWords(text, (teacher,), 4),))
+        with pytest.raises(ValueError, match="the words stored are of"):
+            runner.run(wrong)
+        with pytest.raises(ValueError, match="there are none"):
+            runner.run(Train(text, ModelOptions("tiny", units=4), TRAINING, word=WordDistillationConfig(0.9)))
+        with pytest.raises(ValueError, match="must share"):
+            runner.run(Train(text, ModelOptions("tiny", units=4), TRAINING, False, teachers=(teacher,)))
+
+
+def test_the_mode_and_its_mass_are_those_of_an_exhaustive_enumeration():
+    """Sources of two words and the paper's limits: 2 or 3 words and EOS, of 4 words each, 80 hypotheses in all."""
+    config = Seq2SeqConfig(7, 7, layers=1, units=5, dropout=0.0, init_scale=2.0)
+    model = Model(config, init_params(config, jax.random.key(3)), None, False)
+    source = np.array([[4, 5], [6, 4]], np.int32)
+    nothing = np.zeros((2, 0), np.int32)
+    batch = batching.Batch(source, nothing, nothing, np.arange(2, dtype=np.int32))
+    found = mode_mass(np.asarray(make_search(model, SearchConfig(beam=96, limits="paper"))(batch).log_prob))
+
+    outputs = [(*words, EOS) for n in (2, 3) for words in itertools.product((UNK, 4, 5, 6), repeat=n)]
+    target_in = np.array([(BOS, *words[:-1], *[PAD] * (4 - len(words))) for words in outputs], np.int32)
+    modes, masses = [], []
+    for row in source:
+        logits = model.module.apply({"params": model.params}, np.tile(row, (80, 1)), target_in)
+        log_p = np.asarray(jax.nn.log_softmax(logits), np.float64)
+        own = [sum(log_p[t, n, word] for t, word in enumerate(words)) for n, words in enumerate(outputs)]
+        modes.append(np.exp(max(own)))
+        masses.append(np.exp(own).sum())
+    assert found.mode == pytest.approx(np.mean(modes), rel=1e-4)
+    assert found.n_best == pytest.approx(np.mean(masses), rel=1e-4)
+    assert 0 < found.mode < found.n_best < 1
+
+
+def test_the_corpus_command_writes_pairs_that_any_toolkit_can_read(runner, teacher, tmp_path):
+    source = tmp_path / "some.source"
+    source.write_text("a b\n\nc d a\n" + "a " * 60 + "\nb\n")
+    arguments = [runner.home(teacher)], source, tmp_path / "out", SEARCH, Context(runner, teacher)
+    counts = distil_corpus(*arguments)
+    assert (counts["lines"], counts["decoded"]) == (5, 3)
+    columns = [(tmp_path / "out" / f"pairs.{name}").read_text().splitlines() for name in ("lines", "source", "target")]
+    numbers = [int(number) for number in columns[0]]
+    assert set(numbers) <= {1, 3, 5}
+    assert columns[1] == [source.read_text().splitlines()[number - 1] for number in numbers]
+    assert all(target.strip() for target in columns[2])
+    assert verify_corpus(*arguments) == []
+    assert not (tmp_path / "out" / "shards").exists()
+    assert distil_corpus(*arguments)["decoded"] == 3  # finished already
+    with pytest.raises(ValueError, match="holds a corpus of another"):
+        distil_corpus(*arguments[:3], dataclasses.replace(SEARCH, batch_size=8), arguments[4])
