@@ -7,9 +7,9 @@
 
 Rows: the baseline | its control, trained on for as many steps as the pruned model is retrained | pruned 80%
 class-blind | retrained.
-Expected: pruned falls far below the baseline; retrained comes back to within 0.2 to 0.5 BLEU of it, and 0.9 to 1.7 below
-its control, which goes on gaining at this scale (experiments/results/prune80/report.md); the paper, with 23 to 36 times
-the weights, lost nothing.
+Expected: pruned falls far below the baseline; retrained comes back to within 0.2 to 0.5 BLEU of it, and 0.9 to 1.7
+below its control, which goes on gaining at this scale (experiments/results/prune80/report.md); the paper, with 23 to
+36 times the weights, lost nothing.
 """
 
 import re

@@ -154,3 +154,19 @@ def test_a_model_file_translates_as_the_run_it_was_made_from(toy):
         assert "cut.slim" in line
     both = toy.type("translate", "--model", "model.slim", "--run", toy.homes["retrained"], code=2)
     assert b"not both" in both.stderr
+
+
+def test_distil_corpus_writes_pairs_that_can_be_verified(toy):
+    source = toy.runs / "cache" / "reverse" / "test.letters"
+    words = ["distil-corpus", "--teacher", toy.homes["baseline"], "--corpus", source, "-o", "distilled", "--beam", 2]
+    assert last_line(toy.type(*words)) == "distilled"
+    folder = toy.runs.parent / "distilled"
+    pairs = {side: (folder / f"pairs.{side}").read_text().splitlines() for side in ("source", "target", "lines")}
+    assert len(set(map(len, pairs.values()))) == 1
+    corpus = source.read_text().splitlines()
+    assert pairs["source"] == [corpus[int(line) - 1] for line in pairs["lines"]]
+    toy.type(*words, "--verify")
+    changed = (folder / "target").read_text().splitlines()
+    changed[0], changed[1] = changed[1], changed[0]
+    (folder / "target").write_text("".join(f"{line}\n" for line in changed))
+    assert toy.type(*words, "--verify", code=2).stderr

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from experiments import kim2016, kim2016_report
-from seq2slim import cli
+from seq2slim.cli.options import parse
 from seq2slim.models import ModelOptions
 from seq2slim.pipeline.distillation_recipes import DISTILLATION_RECIPES, equal_size, weights_of
 from seq2slim.pipeline.runner import RunOptions
@@ -131,7 +131,8 @@ def test_the_student_is_at_most_a_quarter_of_its_teacher_and_the_small_one_a_fif
 def test_what_the_report_says_to_type_is_the_run(config):
     _, _, _, arguments = shlex.split(kim2016.command(config))
     typed = shlex.split(arguments.removeprefix("ARGS="))
-    assert cli._parsed("kim2016", kim2016.__doc__, kim2016.start(typed), typed) == (config, RunOptions())
+    parsed = parse("run kim2016", kim2016.__doc__, typed, RunOptions(), kim2016.start(typed))
+    assert parsed == (RunOptions(), config)
 
 
 def rows(**changes):

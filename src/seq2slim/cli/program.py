@@ -10,7 +10,7 @@ from pathlib import Path
 from seq2slim.cli.mistakes import UsageError, nearest
 
 PROGRAM = "python -m seq2slim"
-# Each is a module of this package with a function `run(arguments)`.
+# Each is a module of this package, with _ for -, that has a function `run(arguments)`.
 COMMANDS = {
     "experiments": "lists the experiments with their claims",
     "run": "runs one: run NAME [--smoke] [--publish] [options]",
@@ -21,6 +21,7 @@ COMMANDS = {
     "evaluate": "perplexity and BLEU of a model on a test set",
     "inspect": "what a run or a model file is: lineage, options, metrics, weights",
     "export": "writes a model as one small file, its zeros left out",
+    "distil-corpus": "translates a text with a teacher, for students to learn from",
 }
 
 
@@ -35,7 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if command in ("-h", "--help"):
             print(_usage())
         elif command in COMMANDS:
-            importlib.import_module(f"seq2slim.cli.{command}").run(rest)
+            importlib.import_module(f"seq2slim.cli.{command.replace('-', '_')}").run(rest)
         else:
             raise UsageError(f"no command {command!r}; {nearest(command, COMMANDS)}")
         sys.stdout.flush()

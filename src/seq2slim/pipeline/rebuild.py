@@ -8,16 +8,20 @@ from typing import Any, Union, get_args, get_origin, get_type_hints
 from seq2slim.pipeline.records import read_record
 from seq2slim.pipeline.runner import CONFIG
 from seq2slim.pipeline.stage import Stage, home_name, identity
+from seq2slim.pipeline.stages.decode import Decode, HeldOut, Join, Retold, Select
 from seq2slim.pipeline.stages.evaluate import Compare, Evaluate
+from seq2slim.pipeline.stages.measure import Memory, Mode, Speed
 from seq2slim.pipeline.stages.perplexity import Perplexity
 from seq2slim.pipeline.stages.prune import Prune
 from seq2slim.pipeline.stages.redundancy import Redundancy
 from seq2slim.pipeline.stages.store import Store, StoreShape
 from seq2slim.pipeline.stages.text import Text
 from seq2slim.pipeline.stages.train import Retrain, Train
+from seq2slim.pipeline.stages.words import StoreWords
 
 _STAGES = (Text, Train, Prune, Retrain, Evaluate, Compare, Perplexity, Redundancy, Store, StoreShape)
-KINDS: dict[str, type[Stage]] = {kind.kind: kind for kind in _STAGES}
+_DISTILLATION = (Decode, Join, Select, HeldOut, Retold, StoreWords, Mode, Memory, Speed)
+KINDS: dict[str, type[Stage]] = {kind.kind: kind for kind in _STAGES + _DISTILLATION}
 
 
 def stage_of(home: Path) -> Stage:

@@ -1,0 +1,83 @@
+"""`distil-corpus`: what a teacher makes of a text, as plain text."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+
+from seq2slim.cli.mistakes import UsageError
+from seq2slim.cli.options import parse
+from seq2slim.cli.runs import model_home
+from seq2slim.pipeline.console import Console
+from seq2slim.pipeline.distil_corpus import distil_corpus, verify_corpus
+from seq2slim.pipeline.model_files import load_config
+from seq2slim.pipeline.recipes import recipe_of
+
+DESCRIPTION = """Translates a text with a teacher (Kim & Rush 2016), for a student of any toolkit to learn from.
+
+    python -m seq2slim distil-corpus --teacher runs/train-... --corpus train.en -o distilled
+
+The folder then holds pairs.source and pairs.target, one sentence a line, pairs.lines (where each stands in the
+corpus), the n-best list and a manifest. The same command again goes on after a kill; --verify looks whether a folder is
+what this command would have written."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """What is translated.
+
+    Attributes:
+      teacher: folder of a trained model; several are an ensemble.
+      corpus: source text, UTF-8, one sentence a line.
+      output: the folder.
+      beam: hypotheses kept a sentence.
+      max_length: longer lines (in tokens) and blank ones are dropped, and counted.
+      verify: decode a sample again and compare; write nothing.
+    """
+
+    teacher: tuple[Path, ...]
+    corpus: Path
+    output: Annotated[Path, tyro.conf.arg(aliases=["-o"])]
+    beam: int = 5
+    max_length: int = 50
+    verify: bool = False
+
+
+class _Progress:
+    """What the work tells, on the console. A kill loses at most the shard at work, so nothing asks it to stop."""
+
+    stop_requested = False
+
+    def __init__(self):
+        self._console = Console()
+
+    def say(self, line: str):
+        self._console.say(line)
+
+    def progress(self, step: int, total: int, **values: float):
+        self._console.progress("distil-corpus", step, total, **values)
+
+    def finish(self):
+        self._console.finish()
+
+
+def run(arguments: Sequence[str]):
+    """Decodes, or verifies what is there."""
+    (options,) = parse("distil-corpus", DESCRIPTION, arguments, Options)
+    homes = [model_home(teacher) for teacher in options.teacher]
+    search = replace(recipe_of(load_config(homes[0])).search, beam=options.beam)
+    context = _Progress()
+    words = (homes, options.corpus, options.output, search, context, options.max_length)
+    if options.verify:
+        wrong = verify_corpus(*words)
+        context.finish()
+        if wrong:
+            raise UsageError("; ".join(wrong))
+        context.say(f"{options.output} is what these teachers make of {options.corpus}")
+        return
+    counts = distil_corpus(*words)
+    context.finish()
+    context.say(", ".join(f"{name.replace('_', ' ')} {value}" for name, value in counts.items() if value is not None))
+    context.say(str(options.output))
