@@ -166,7 +166,7 @@ def test_distil_corpus_writes_pairs_that_can_be_verified(toy):
     corpus = source.read_text().splitlines()
     assert pairs["source"] == [corpus[int(line) - 1] for line in pairs["lines"]]
     toy.type(*words, "--verify")
-    changed = (folder / "target").read_text().splitlines()
+    changed = (folder / "target.txt").read_text().splitlines()
     changed[0], changed[1] = changed[1], changed[0]
-    (folder / "target").write_text("".join(f"{line}\n" for line in changed))
+    (folder / "target.txt").write_text("".join(f"{line}\n" for line in changed))
     assert toy.type(*words, "--verify", code=2).stderr
