@@ -215,3 +215,9 @@ def test_memory_of_200_000_lines_is_that_of_2_000(toy, tmp_path):
     much, more_lines = peak_memory(toy, tmp_path, 200_000)
     assert (lines, more_lines) == (2000, 200_000)
     assert much < 1.1 * little
+
+
+@pytest.mark.parametrize(("wrong", "told"), [("dictionry", "did you mean 'dictionary'"), (True, "got True")])
+def test_what_replaces_unknown_words_is_one_of_three(model, wrong, told):
+    with pytest.raises(ValueError, match=told):
+        model.translate(["a b"], replace_unknown=wrong)
