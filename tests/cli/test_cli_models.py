@@ -7,8 +7,9 @@ import re
 import numpy as np
 import pytest
 
+from experiments import prune80, study
 from seq2slim import cli
-from seq2slim.cli.options import SCREEN
+from seq2slim.cli.options import SCREEN, typed
 from seq2slim.cli.program import COMMANDS
 from seq2slim.cli.train import Options
 from seq2slim.pipeline.model_files import load_model
@@ -133,6 +134,16 @@ def test_a_mistake_is_answered_with_what_is_right(toy, words, told, capsys, monk
         code = exit_.code
     assert code == 2
     assert told.replace("BASELINE", baseline.name) in " ".join(capsys.readouterr().err.replace("│", " ").split())
+
+
+def test_of_an_option_typed_twice_the_last_counts():
+    """As in what tyro then parses; the defaults must not be those of another recipe."""
+    words = ["--recipe", "quick", "--seed=2", "--recipe=tiny"]
+    assert typed(words, "--recipe") == "tiny"
+    assert typed(words, "--seed") == "2"
+    assert typed(words, "--link") is None
+    for start in (prune80.start, study.start):
+        assert (start(words).recipe, start(words).settings) == ("tiny", RECIPES["tiny"])
 
 
 def test_every_recipe_can_be_typed():
