@@ -3,6 +3,7 @@
 import contextlib
 import json
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from experiments import prune80, study
 from seq2slim import cli
 from seq2slim.cli.options import SCREEN, typed
 from seq2slim.cli.program import COMMANDS
+from seq2slim.cli.runs import run_home
 from seq2slim.cli.train import Options
 from seq2slim.pipeline.model_files import load_model
 from seq2slim.pipeline.recipes import RECIPES
@@ -134,6 +136,16 @@ def test_a_mistake_is_answered_with_what_is_right(toy, words, told, capsys, monk
         code = exit_.code
     assert code == 2
     assert told.replace("BASELINE", baseline.name) in " ".join(capsys.readouterr().err.replace("│", " ").split())
+
+
+def test_a_run_is_found_from_inside_its_folder(toy, capsys, monkeypatch):
+    home = toy.homes["pruned 80%"]
+    monkeypatch.chdir(home)
+    assert run_home(Path(".")) == home.resolve()
+    assert cli.main(["inspect", "."]) == 0
+    assert f"  {home.name}\n" in capsys.readouterr().out
+    assert cli.main(["prune", "--run", str(toy.homes["baseline"])]) == 0
+    assert Path(capsys.readouterr().out.splitlines()[-1]).resolve() == home.resolve()
 
 
 def test_of_an_option_typed_twice_the_last_counts():

@@ -14,7 +14,7 @@ import tyro
 
 from seq2slim import pruning
 from seq2slim.cli.options import parse
-from seq2slim.cli.runs import run_home
+from seq2slim.cli.runs import run_home, shown
 from seq2slim.models import weight_classes
 from seq2slim.pipeline.model_files import CONFIG as MODEL_FACTS
 from seq2slim.pipeline.model_files import Model, load_model
@@ -52,7 +52,7 @@ def run(arguments: Sequence[str]):
     done = json.loads((home / DONE).read_text()) if (home / DONE).is_file() else None
     state = f"finished in {done['seconds']:,.1f} s" if done else "not finished"
     width = min(shutil.get_terminal_size().columns, 120)
-    print(f"{home}: {state}\n\nlineage")
+    print(f"{shown(home)}: {state}\n\nlineage")
     for path, record in reversed(ancestors):
         print(f"  {path.name}")
         for name, value in _told(record["options"]):
