@@ -63,6 +63,8 @@ def test_evaluate_says_what_the_experiment_says(toy, smoke):
     assert said["signature"] == row["signature"]
     assert said["perplexity"].startswith(f"{row['perplexity']:.2f} of ")
     assert f"sparsity {row['sparsity']:.1%}" in said["weights"]
+    toy.type("export", toy.homes["retrained"], "-o", "whole.slim")
+    assert toy.type("evaluate", "--model", "whole.slim", "--test", *files).stdout.decode() == shown
 
 
 def test_evaluate_needs_parallel_files(toy, tmp_path, capsys):

@@ -112,6 +112,11 @@ def test_the_dictionary_is_learnt_once_and_kept_in_the_run(toy):
     told = []
     kept = seq2slim.load(home).dictionary(told.append)
     assert (list(kept.items()), told) == ([tuple(row.split("\t")[:2]) for row in rows], [])
+    # Held: where the run is read-only, the training set would else be decoded at each call.
+    again = seq2slim.load(home)
+    first = again.dictionary()
+    (home / "dictionary.tsv").unlink()
+    assert again.dictionary() is first
     # Letters of the toy are copied: a model that has learnt to reverse them attends to the letter it writes.
     assert sum(source == target for source, target, *_ in (row.split("\t") for row in rows)) >= 10
 

@@ -76,6 +76,7 @@ class Translator:
     target_vocabulary: Vocabulary
     search: SearchConfig = SearchConfig()
     home: Path | None = None
+    _learnt: dict[str, Mapping[str, str]] = dataclasses.field(default_factory=dict, init=False, repr=False)
 
     def translate(
         self,
@@ -157,14 +158,18 @@ class Translator:
         report: Callable[[str], None] = lambda line: None,
         progress: Callable[[int, int], None] = lambda done, total: None,
     ) -> Mapping[str, str]:
-        """Source word -> its most probable translation, learnt from the training set when first asked for.
+        """Source word -> its most probable translation, learnt from the training set when first asked for and then held.
 
         Args: report: told what is done. progress: called with training pairs done, and all, as they are read.
         Raises: ValueError without a home, or if the training set is not beside it.
         """
         if self.home is None:
             raise ValueError("a model that is not in its run's folder has no dictionary; replace_unknown can be 'copy'")
-        return dictionary_of(self.home, self.model, self.source_vocabulary, self.target_vocabulary, report, progress)
+        if "dictionary" not in self._learnt:
+            self._learnt["dictionary"] = dictionary_of(
+                self.home, self.model, self.source_vocabulary, self.target_vocabulary, report, progress
+            )
+        return self._learnt["dictionary"]
 
     def _window(self, encoded, search: SearchConfig, unknown: UnknownWords | None, n_best: int, first: int):
         split = TokenisedSplit.of(encoded)
