@@ -158,7 +158,7 @@ class Translator:
         report: Callable[[str], None] = lambda line: None,
         progress: Callable[[int, int], None] = lambda done, total: None,
     ) -> Mapping[str, str]:
-        """Source word -> its most probable translation, learnt from the training set when first asked for and then held.
+        """Source word -> its most probable translation, learnt from the training set when first asked for, then held.
 
         Args: report: told what is done. progress: called with training pairs done, and all, as they are read.
         Raises: ValueError without a home, or if the training set is not beside it.
