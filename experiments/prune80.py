@@ -16,6 +16,7 @@ import re
 import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Literal
 
@@ -60,7 +61,7 @@ class Config:
 def start(arguments: Sequence[str]) -> Config:
     """The defaults: settings are those of the recipe that the arguments name."""
     words = [word for argument in arguments for word in argument.split("=", 1)]
-    named = words[words.index("--recipe") + 1 :][:1] if "--recipe" in words else []
+    named = [value for word, value in pairwise(words) if word == "--recipe"][-1:]  # the last counts, as in tyro
     return Config(recipe=named[0], settings=RECIPES[named[0]]) if named and named[0] in RECIPES else Config()
 
 

@@ -9,6 +9,7 @@ import shlex
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from itertools import pairwise
 from pathlib import Path
 from types import ModuleType
 from typing import Literal, NamedTuple
@@ -102,7 +103,7 @@ class Config:
 def start(arguments: Sequence[str], config: Config = Config()) -> Config:
     """The defaults: settings are those of the recipe that the arguments name."""
     words = [word for argument in arguments for word in argument.split("=", 1)]
-    named = words[words.index("--recipe") + 1 :][:1] if "--recipe" in words else []
+    named = [value for word, value in pairwise(words) if word == "--recipe"][-1:]  # the last counts, as in tyro
     return replace(config, recipe=named[0], settings=RECIPES[named[0]]) if named and named[0] in RECIPES else config
 
 

@@ -3,13 +3,15 @@
 import importlib
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 import seq2slim
 from seq2slim.pipeline.translator import Translator, load
 
-ROOMS = ("data", "decoding", "evaluation", "losses", "models", "pipeline", "pruning", "training")
+FOLDERS = {path.parent.name for path in Path(seq2slim.__file__).parent.glob("*/__init__.py")}
+ROOMS = sorted(FOLDERS - {"cli", "plots"})  # those two are for the command line and the experiments
 
 
 @pytest.mark.parametrize("room", ROOMS)
@@ -20,6 +22,12 @@ def test_a_room_has_what_it_names(room):
         assert getattr(module, name) is not None
     with pytest.raises(AttributeError):
         _ = module.nothing_of_the_kind
+
+
+def test_the_package_has_every_room():
+    assert set(seq2slim.__all__) == {"load", "Translator", *ROOMS}
+    for room in ROOMS:
+        assert getattr(seq2slim, room).__name__ == f"seq2slim.{room}"
 
 
 def test_the_package_itself_imports_nothing_and_pruning_little():

@@ -5,14 +5,14 @@
     model = seq2slim.load("runs/retrain-...")
     model.translate(["a sentence", "another one"], beam=5)
 
-The rooms are `pruning` (works on anyone's JAX model), `data`, `models`, `losses`, `decoding`, `training`, `evaluation`
-and `pipeline`; each is imported when it is first used.
+The rooms are `pruning` (works on anyone's JAX model), `data`, `models`, `losses`, `decoding`, `training`, `storage`,
+`evaluation` and `pipeline`; each is imported when it is first used.
 """
 
 import importlib
 
 _LAZY = {"load": "seq2slim.pipeline.translator", "Translator": "seq2slim.pipeline.translator"}
-_ROOMS = ("data", "decoding", "evaluation", "losses", "models", "pipeline", "pruning", "training")
+_ROOMS = ("data", "decoding", "evaluation", "losses", "models", "pipeline", "pruning", "storage", "training")
 __all__ = [*_LAZY, *_ROOMS]
 
 

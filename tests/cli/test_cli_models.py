@@ -3,13 +3,16 @@
 import contextlib
 import json
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from experiments import prune80, study
 from seq2slim import cli
-from seq2slim.cli.options import SCREEN
+from seq2slim.cli.options import SCREEN, typed
 from seq2slim.cli.program import COMMANDS
+from seq2slim.cli.runs import run_home
 from seq2slim.cli.train import Options
 from seq2slim.pipeline.model_files import load_model
 from seq2slim.pipeline.recipes import RECIPES
@@ -60,6 +63,8 @@ def test_evaluate_says_what_the_experiment_says(toy, smoke):
     assert said["signature"] == row["signature"]
     assert said["perplexity"].startswith(f"{row['perplexity']:.2f} of ")
     assert f"sparsity {row['sparsity']:.1%}" in said["weights"]
+    toy.type("export", toy.homes["retrained"], "-o", "whole.slim")
+    assert toy.type("evaluate", "--model", "whole.slim", "--test", *files).stdout.decode() == shown
 
 
 def test_evaluate_needs_parallel_files(toy, tmp_path, capsys):
@@ -133,6 +138,26 @@ def test_a_mistake_is_answered_with_what_is_right(toy, words, told, capsys, monk
         code = exit_.code
     assert code == 2
     assert told.replace("BASELINE", baseline.name) in " ".join(capsys.readouterr().err.replace("│", " ").split())
+
+
+def test_a_run_is_found_from_inside_its_folder(toy, capsys, monkeypatch):
+    home = toy.homes["pruned 80%"]
+    monkeypatch.chdir(home)
+    assert run_home(Path(".")) == home.resolve()
+    assert cli.main(["inspect", "."]) == 0
+    assert f"  {home.name}\n" in capsys.readouterr().out
+    assert cli.main(["prune", "--run", str(toy.homes["baseline"])]) == 0
+    assert Path(capsys.readouterr().out.splitlines()[-1]).resolve() == home.resolve()
+
+
+def test_of_an_option_typed_twice_the_last_counts():
+    """As in what tyro then parses; the defaults must not be those of another recipe."""
+    words = ["--recipe", "quick", "--seed=2", "--recipe=tiny"]
+    assert typed(words, "--recipe") == "tiny"
+    assert typed(words, "--seed") == "2"
+    assert typed(words, "--link") is None
+    for start in (prune80.start, study.start):
+        assert (start(words).recipe, start(words).settings) == ("tiny", RECIPES["tiny"])
 
 
 def test_every_recipe_can_be_typed():

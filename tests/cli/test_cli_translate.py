@@ -112,6 +112,11 @@ def test_the_dictionary_is_learnt_once_and_kept_in_the_run(toy):
     told = []
     kept = seq2slim.load(home).dictionary(told.append)
     assert (list(kept.items()), told) == ([tuple(row.split("\t")[:2]) for row in rows], [])
+    # Held: where the run is read-only, the training set would else be decoded at each call.
+    again = seq2slim.load(home)
+    first = again.dictionary()
+    (home / "dictionary.tsv").unlink()
+    assert again.dictionary() is first
     # Letters of the toy are copied: a model that has learnt to reverse them attends to the letter it writes.
     assert sum(source == target for source, target, *_ in (row.split("\t") for row in rows)) >= 10
 
@@ -215,3 +220,9 @@ def test_memory_of_200_000_lines_is_that_of_2_000(toy, tmp_path):
     much, more_lines = peak_memory(toy, tmp_path, 200_000)
     assert (lines, more_lines) == (2000, 200_000)
     assert much < 1.1 * little
+
+
+@pytest.mark.parametrize(("wrong", "told"), [("dictionry", "did you mean 'dictionary'"), (True, "got True")])
+def test_what_replaces_unknown_words_is_one_of_three(model, wrong, told):
+    with pytest.raises(ValueError, match=told):
+        model.translate(["a b"], replace_unknown=wrong)

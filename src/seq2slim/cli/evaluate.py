@@ -6,15 +6,14 @@ from pathlib import Path
 from typing import Literal
 
 from seq2slim.cli.mistakes import UsageError
+from seq2slim.cli.models import chosen, learn_dictionary
 from seq2slim.cli.options import parse
-from seq2slim.cli.runs import model_home
 from seq2slim.data.batching import BatchConfig
 from seq2slim.data.corpora import read_lines
 from seq2slim.data.tokenised import TokenisedSplit
 from seq2slim.evaluation.bleu import bleu
 from seq2slim.pipeline.stages.evaluate import sizes
 from seq2slim.pipeline.stages.train import perplexity
-from seq2slim.pipeline.translator import load
 
 DESCRIPTION = """Perplexity and BLEU (sacreBLEU, greedy and beam) of a model on a test set.
 
@@ -28,16 +27,18 @@ class Options:
     """What is evaluated, and how.
 
     Attributes:
-      run: folder of a trained, pruned or retrained model.
       test: source file and reference file.
+      run: folder of a trained, pruned or retrained model.
+      model: a sparse model file, made by export; in place of --run.
       tokenize: sacreBLEU's tokenizer; "none" where the test set is tokenised.
       beam: of the second BLEU; by default that of the recipe whose model is most like this one.
       replace_unknown: for <unk>, the source word attended to (copy), its translation in the model's own dictionary, or
         leave it (no); by default as the recipe has it.
     """
 
-    run: Path
     test: tuple[Path, Path]
+    run: Path | None = None
+    model: Path | None = None
     tokenize: str = "13a"
     beam: int | None = None
     replace_unknown: Literal["copy", "dictionary", "no"] | None = None
@@ -52,7 +53,9 @@ def run(arguments: Sequence[str]):
             f"{options.test[0]} has {len(sources)} lines and {options.test[1]} has {len(references)}: "
             "they must be parallel, line by line"
         )
-    model = load(model_home(options.run))
+    model = chosen("evaluate", options.run, options.model)
+    if options.replace_unknown == "dictionary":
+        learn_dictionary(model)
     search = model.configured(options.beam)
     split = TokenisedSplit.of(
         model.source_vocabulary.encode_many(sources), model.target_vocabulary.encode_many(references)

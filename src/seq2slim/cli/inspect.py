@@ -1,6 +1,5 @@
 """`inspect`: what a run, or a sparse model file, is."""
 
-import json
 import math
 import shutil
 import textwrap
@@ -14,14 +13,14 @@ import tyro
 
 from seq2slim import pruning
 from seq2slim.cli.options import parse
-from seq2slim.cli.runs import run_home
+from seq2slim.cli.runs import run_home, shown
 from seq2slim.models import weight_classes
+from seq2slim.pipeline.done import DONE, read_done
 from seq2slim.pipeline.model_files import CONFIG as MODEL_FACTS
 from seq2slim.pipeline.model_files import Model, load_model
 from seq2slim.pipeline.records import lineage
-from seq2slim.pipeline.runner import DONE
 from seq2slim.storage import contents
-from seq2slim.training.metrics import METRICS, decoded, read_metrics
+from seq2slim.training.metrics import METRICS, read_metrics
 
 DESCRIPTION = """What a run is: its lineage, options, last validation, result, and the weights of each class; or what a
 sparse model file holds, leaf by leaf, beside the order-0 entropy of what is stored.
@@ -49,10 +48,9 @@ def run(arguments: Sequence[str]):
         return
     home = run_home(options.run)
     ancestors = lineage(home)
-    done = json.loads((home / DONE).read_text()) if (home / DONE).is_file() else None
-    state = f"finished in {done['seconds']:,.1f} s" if done else "not finished"
+    done, state = _done(home, ancestors[0][1])
     width = min(shutil.get_terminal_size().columns, 120)
-    print(f"{home}: {state}\n\nlineage")
+    print(f"{shown(home)}: {state}\n\nlineage")
     for path, record in reversed(ancestors):
         print(f"  {path.name}")
         for name, value in _told(record["options"]):
@@ -62,11 +60,22 @@ def run(arguments: Sequence[str]):
         for row in rows[-3:]:
             print("  " + ", ".join(f"{name} {value:.5g}" for name, value in row.items()))
     if done and done["result"]:
-        plain = {name: value for name, value in decoded(done["result"]).items() if not isinstance(value, dict | list)}
+        plain = {name: value for name, value in done["result"].items() if not isinstance(value, dict | list)}
         if plain:
             print("\nresult\n  " + ", ".join(f"{name} {value}" for name, value in plain.items()))
     if (home / MODEL_FACTS).is_file():
         print(f"\nweights\n{_weights(load_model(home))}")
+
+
+def _done(home: Path, record: dict) -> tuple[dict | None, str]:
+    """(record of the end, or None, state in words) of a run."""
+    if not (home / DONE).is_file():
+        return None, "not finished"
+    try:
+        done = read_done(home, record["identity"])
+        return done, f"finished in {done['seconds']:,.1f} s"
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        return None, f"finished, but {DONE} is not to be believed: {error}"
 
 
 def _file(path: Path) -> str:
@@ -81,7 +90,8 @@ def _file(path: Path) -> str:
         for row in rows
     ]
     lines.append(f"{size:,} bytes, {size - stored:,} of them configuration, vocabularies and header;")
-    lines.append(f"the weights are {4 * weights / stored:.1f} times smaller than in float32")
+    smaller = f"{4 * weights / stored:.1f} times smaller than in float32" if stored else "all 0.0, and none is stored"
+    lines.append(f"the weights are {smaller}")
     return "\n".join(lines)
 
 

@@ -6,6 +6,7 @@ import io
 import shutil
 import textwrap
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Annotated, Any, get_type_hints
 
 import tyro
@@ -37,9 +38,10 @@ def parse(command: str, description: str, arguments: Sequence[str], *parts: Any)
 
 
 def typed(arguments: Sequence[str], option: str) -> str | None:
-    """What was typed after `option`, before anything is parsed: for an option that decides others' defaults."""
+    """What was last typed after `option`, before anything is parsed: for an option that decides others' defaults."""
     words = [word for argument in arguments for word in argument.split("=", 1)]
-    return next(iter(words[words.index(option) + 1 :]), None) if option in words else None
+    found = [value for word, value in pairwise(words) if word == option]
+    return found[-1] if found else None
 
 
 def _joined(parts) -> type:

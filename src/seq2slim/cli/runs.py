@@ -11,18 +11,22 @@ from seq2slim.pipeline.runner import CONFIG, Runner, runs_folder
 
 
 def run_home(typed: Path) -> Path:
-    """The folder of a run: a path, a link to one, or its name in the runs folder.
+    """The folder of a run, resolved: a path, a link to one, or its name in the runs folder.
 
     Raises: UsageError with the nearest name there is.
     """
     for path in (typed, runs_folder() / typed):
         if path.is_dir():
-            real = path.resolve()
-            return Path(os.path.relpath(real)) if real.is_relative_to(Path.cwd()) else real
+            return path.resolve()  # also of ".", which has no name
     folder = typed.parent if typed.parent != Path(".") else runs_folder()
     there = sorted(path.name for path in folder.iterdir() if (path / CONFIG).is_file()) if folder.is_dir() else []
     hint = nearest(typed.name, there) if there else f"there are no runs in {folder}"
     raise UsageError(f"no run {typed}; {hint if len(hint) < 300 else f'there are {len(there)} runs in {folder}'}")
+
+
+def shown(home: Path) -> Path:
+    """`home` as it is printed: as seen from the working directory, if it is inside that."""
+    return Path(os.path.relpath(home)) if home.resolve().is_relative_to(Path.cwd()) else home
 
 
 def model_home(typed: Path) -> Path:
@@ -34,8 +38,10 @@ def model_home(typed: Path) -> Path:
     if not (home / MODEL_FACTS).is_file():
         kind = read_record(home)["kind"]
         if kind in ("train", "prune", "retrain"):
-            raise UsageError(f"{home} has no model yet: its {kind} is not finished; the command that made it goes on")
-        raise UsageError(f"{home} is a run of {kind}, which has no model; give one of train, prune or retrain")
+            raise UsageError(
+                f"{shown(home)} has no model yet: its {kind} is not finished; the command that made it goes on"
+            )
+        raise UsageError(f"{shown(home)} is a run of {kind}, which has no model; give one of train, prune or retrain")
     if (cache := home.parent / "xla-cache").is_dir():
         keep_compiled(cache.absolute())
     return home
@@ -43,7 +49,7 @@ def model_home(typed: Path) -> Path:
 
 def runner_beside(home: Path) -> Runner:
     """A runner whose new runs stand beside `home`, where its ancestors are."""
-    return Runner(home.parent)
+    return Runner(shown(home.parent))
 
 
 def check_link(link: Path | None):
@@ -60,4 +66,4 @@ def tell(runner: Runner, home: Path, link: Path | None):
         temporary = link.with_name(f".{link.name}.{os.getpid()}.tmp")
         temporary.symlink_to(home.resolve(), target_is_directory=True)
         os.replace(temporary, link)
-    runner.console.say(str(link or home))
+    runner.console.say(str(link or shown(home)))

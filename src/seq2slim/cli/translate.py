@@ -7,15 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Literal
 
-from rich.console import Console as RichConsole
-
 from seq2slim.cli.mistakes import UsageError
+from seq2slim.cli.models import chosen, learn_dictionary, say
 from seq2slim.cli.options import parse
-from seq2slim.cli.runs import model_home
 from seq2slim.data.corpora.lines import forgiving_lines
 from seq2slim.decoding.length_penalty import LengthPenalty
-from seq2slim.pipeline.console import Console
-from seq2slim.pipeline.translator import WINDOW, Hypothesis, load
+from seq2slim.pipeline.translator import WINDOW, Hypothesis
 
 DESCRIPTION = """Translates standard input to standard output: for each line one, in order, whatever it holds.
 
@@ -63,11 +60,7 @@ def run(arguments: Sequence[str]):
     (options,) = parse("translate", DESCRIPTION, arguments, Options)
     if options.window < 1:
         raise UsageError(f"--window is a number of lines, at least 1, got {options.window}")
-    if (options.run is None) == (options.model is None):
-        raise UsageError("translate with which model? Give --run DIR, or --model FILE, and not both")
-    if options.model is not None and not options.model.is_file():
-        raise UsageError(f"--model {options.model}: there is no such file; `export` makes one of a run")
-    model = load(options.model or model_home(options.run), _say)
+    model = chosen("translate", options.run, options.model)
     search = model.configured(
         options.beam,
         options.n_best,
@@ -76,9 +69,7 @@ def run(arguments: Sequence[str]):
         batch_size=options.batch_size,
     )
     if options.replace_unknown == "dictionary":
-        console = Console(RichConsole(file=sys.stderr))
-        model.dictionary(_say, lambda done, total: console.progress("dictionary", done, total))
-        console.finish()
+        learn_dictionary(model)
     odd, source = OddLines(), sys.stdin.buffer
     window = 1 if source.isatty() else options.window
     found = model.stream(
@@ -115,19 +106,15 @@ class OddLines:
         self._count[kind] += 1
         if kind not in self._first:
             self._first[kind] = number
-            _say(f"line {number}: {what}")
+            say(f"line {number}: {what}")
 
     def tell(self):
         for kind, count in self._count.items():
             if count > 1:
-                _say(f"{count:,} lines in all, from line {self._first[kind]} on: {kind}")
+                say(f"{count:,} lines in all, from line {self._first[kind]} on: {kind}")
 
 
 def _penalty(own: LengthPenalty, kind: str | None, alpha: float | None) -> LengthPenalty | None:
     if kind is None and alpha is None:
         return None
     return LengthPenalty(kind or own.kind, own.alpha if alpha is None else alpha)
-
-
-def _say(line: str):
-    print(f"seq2slim: {line}", file=sys.stderr, flush=True)

@@ -72,8 +72,9 @@ def most_probable(pairs: np.ndarray, counts: np.ndarray, least: int = LEAST) -> 
     """
     totals = np.bincount(pairs[:, 0], counts) if len(pairs) else np.zeros(0)
     best: dict[int, tuple[int, int]] = {}
-    for (source, target), count in zip(pairs.tolist(), counts.tolist()):
-        if count >= least and count > best.get(source, (0, 0))[1]:
+    enough = counts >= least  # few are: most pairs come once or twice, and as Python objects they would fill the memory
+    for (source, target), count in zip(pairs[enough].tolist(), counts[enough].tolist()):
+        if count > best.get(source, (0, 0))[1]:
             best[source] = target, count
     return [(source, target, count, count / totals[source]) for source, (target, count) in sorted(best.items())]
 

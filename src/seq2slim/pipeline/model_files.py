@@ -42,8 +42,11 @@ def save_model(home: Path, model: Model, text_home: Path):
 
 
 def load_config(home: Path) -> Seq2SeqConfig:
-    """The architecture of the model that `save_model` wrote. Raises: ValueError if it is not there."""
-    return Seq2SeqConfig(**_facts(home)["config"])
+    """The architecture of the model that `save_model` wrote. Raises: ValueError if it is not there, or damaged."""
+    try:
+        return Seq2SeqConfig(**_facts(home)["config"])
+    except (KeyError, TypeError) as error:
+        raise ValueError(f"{home / CONFIG} is damaged: {error}") from None
 
 
 def load_model(home: Path, report: Callable[[str], None] = print) -> Model:
@@ -70,4 +73,7 @@ def load_model(home: Path, report: Callable[[str], None] = print) -> Model:
 def _facts(home: Path) -> dict:
     if not (home / CONFIG).is_file():
         raise ValueError(f"{home} holds no model: {CONFIG} is missing")
-    return json.loads((home / CONFIG).read_text())
+    try:
+        return json.loads((home / CONFIG).read_text())
+    except ValueError as error:
+        raise ValueError(f"{home / CONFIG} is damaged: {error}") from None

@@ -1,6 +1,7 @@
 """A trained model that translates text: `load(run).translate(sentences)`, and the same as a stream."""
 
 import dataclasses
+import difflib
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -19,6 +20,7 @@ from seq2slim.pipeline.recipes import recipe_of
 from seq2slim.pipeline.search import SearchConfig, make_search
 from seq2slim.pipeline.stages.text import vocabularies
 
+REPLACEMENTS = ("copy", "dictionary", "no")  # of <unk>
 WINDOW = 4000  # lines read ahead, to be sorted by length
 _WINDOW_CHARACTERS = 2**22  # and at most so many characters (or one line): bounds the memory whatever the lines are
 _STEP = 8  # between the widths that sentences are padded to: each is one compilation, and padding costs little here
@@ -74,6 +76,7 @@ class Translator:
     target_vocabulary: Vocabulary
     search: SearchConfig = SearchConfig()
     home: Path | None = None
+    _learnt: dict[str, Mapping[str, str]] = dataclasses.field(default_factory=dict, init=False, repr=False)
 
     def translate(
         self,
@@ -96,7 +99,7 @@ class Translator:
           search: more fields of `SearchConfig`: length_penalty, limits, batch_size.
         Returns: a str a sentence; with `n_best` a list of exactly so many `Hypothesis` a sentence, best first (text ""
           and score -inf where the search found fewer).
-        Raises: ValueError if n_best is more than beam.
+        Raises: ValueError if n_best is more than beam, or replace_unknown is none of these.
         """
         if isinstance(sentences, str):
             raise TypeError("sentences is one string; give a list of strings")
@@ -133,8 +136,10 @@ class Translator:
         Args:
           search: as from `configured`. window: most sentences read ahead.
           report: called with the number of a sentence, from 1, and what was done to it: that it was cut.
+        Raises: ValueError, when the first is asked for, if replace_unknown is none of those of `translate`.
         """
         search = search or self.search
+        _check_replacement(replace_unknown)
         how = replace_unknown or ("copy" if search.replace_unknown else "no")
         dictionary = self.dictionary() if how == "dictionary" else None
         for first, lines in _windows(sentences, window):
@@ -153,14 +158,18 @@ class Translator:
         report: Callable[[str], None] = lambda line: None,
         progress: Callable[[int, int], None] = lambda done, total: None,
     ) -> Mapping[str, str]:
-        """Source word -> its most probable translation, learnt from the training set when first asked for.
+        """Source word -> its most probable translation, learnt from the training set when first asked for, then held.
 
         Args: report: told what is done. progress: called with training pairs done, and all, as they are read.
         Raises: ValueError without a home, or if the training set is not beside it.
         """
         if self.home is None:
             raise ValueError("a model that is not in its run's folder has no dictionary; replace_unknown can be 'copy'")
-        return dictionary_of(self.home, self.model, self.source_vocabulary, self.target_vocabulary, report, progress)
+        if "dictionary" not in self._learnt:
+            self._learnt["dictionary"] = dictionary_of(
+                self.home, self.model, self.source_vocabulary, self.target_vocabulary, report, progress
+            )
+        return self._learnt["dictionary"]
 
     def _window(self, encoded, search: SearchConfig, unknown: UnknownWords | None, n_best: int, first: int):
         split = TokenisedSplit.of(encoded)
@@ -180,6 +189,13 @@ class Translator:
                     text = hypothesis_text(result, rank, line, source, self.target_vocabulary, unknown)
                     found[line][rank] = Hypothesis(text, float(result.score[rank]), float(result.log_prob[rank]))
         return found
+
+
+def _check_replacement(how):
+    if how is not None and how not in REPLACEMENTS:
+        close = difflib.get_close_matches(str(how), REPLACEMENTS, n=1)
+        hint = f"; did you mean {close[0]!r}?" if close else ""
+        raise ValueError(f"replace_unknown must be None or one of {', '.join(REPLACEMENTS)}, got {how!r}{hint}")
 
 
 def _windows(sentences: Iterable[str], most: int) -> Iterator[tuple[int, list[str]]]:

@@ -39,6 +39,11 @@ class Store(Stage):
         """What the parent learnt from."""
         return self.parent.text
 
+    @property
+    def seed(self) -> int:
+        """The parent's."""
+        return self.parent.seed
+
     def describe(self) -> str:
         return f"{home_name(self.parent)} as {self.codec}"
 
