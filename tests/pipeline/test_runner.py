@@ -6,15 +6,17 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import dataclass, field
 from io import StringIO
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 from rich.console import Console as RichConsole
 
 from seq2slim.pipeline.console import Console
 from seq2slim.pipeline.runner import Runner
-from seq2slim.pipeline.stage import identity
+from seq2slim.pipeline.stage import Stage, identity
 from tests.pipeline.counting import Count
 from tests.pipeline.drill import run_and_signal
 
@@ -185,3 +187,29 @@ def test_a_killed_holder_of_the_lock_lets_go_and_sigterm_ends_a_wait(runner):
     runner.run(stage)
     assert log(runner) == ["x", "x"]
     assert runner.done(stage)["resumed"]
+
+
+@dataclass(frozen=True)
+class Reading(Stage):
+    """Reads batches, and is told to stop at the third."""
+
+    kind: ClassVar[str] = "reading"
+    stop: bool = field(default=True, metadata={"identity": False})
+
+    def run(self, home, context):
+        read = 0
+        for _ in context.until_stopped(range(10)):
+            read += 1
+            if self.stop and read == 3:
+                os.kill(os.getpid(), signal.SIGTERM)
+        return {"read": read}
+
+
+def test_a_stage_without_saves_stops_between_batches_and_the_runner_can_go_on(tmp_path):
+    runner = Runner(tmp_path)
+    with pytest.raises(SystemExit) as stopped:
+        runner.run(Reading())
+    assert stopped.value.code == 143
+    assert not runner.is_finished(Reading())
+    runner.run(Reading(stop=False))
+    assert runner.result(Reading()) == {"read": 10}

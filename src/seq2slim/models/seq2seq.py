@@ -186,9 +186,9 @@ class Seq2Seq(nn.Module):
 
     def logits(self, hidden):
         """Unnormalised scores of every target word: [..., H] -> f32[..., V], float32 in any compute dtype."""
-        kernel, bias = self.softmax()
+        kernel, _ = self.softmax()
         scores = wide_product(hidden, kernel) if self.config.compute_dtype == "bfloat16" else hidden @ kernel
-        return scores if bias is None else scores + bias
+        return scores if self.softmax.offset is None else scores + self.softmax.offset  # as wide as the loss has it
 
     def __call__(self, source, target_in, dropout_key=None):
         """Logits f32[T, B, V], time first; arguments as in `hidden`."""

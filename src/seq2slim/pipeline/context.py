@@ -1,9 +1,10 @@
 """What a running stage sees of the runner: its ancestors' homes, a console, a scratch folder, and whether to stop."""
 
+from collections.abc import Iterable, Iterator
 from functools import partial
 from pathlib import Path
 
-from seq2slim.pipeline.stage import Stage, identity
+from seq2slim.pipeline.stage import Stage, StopRequested, identity
 
 SCRATCH = "scratch"
 
@@ -44,3 +45,10 @@ class Context:
     def stop_requested(self) -> bool:
         """Polled by long work, each step: if true, save and raise StopRequested."""
         return self._runner.stop_signal is not None
+
+    def until_stopped(self, batches: Iterable) -> Iterator:
+        """The batches of a stage without saves of its own. Raises: StopRequested between two, if it is to stop."""
+        for batch in batches:
+            if self.stop_requested:
+                raise StopRequested
+            yield batch

@@ -225,6 +225,7 @@ class Runner:
             if number == signal.SIGINT:
                 self.console.say("stopping after the next save; Ctrl-C again stops at once")
 
+        self.stop_signal = None  # of an earlier run: a notebook goes on with the same runner
         for number in before:
             signal.signal(number, note)
         self._running = True

@@ -66,14 +66,14 @@ class Evaluate(Stage):
             ("valid_perplexity", "valid", None),
             ("perplexity", self.split, None),
         ):
-            found = perplexity(model.config, model.params, corpus[split], batches, chosen)
+            found = perplexity(model.config, model.params, corpus[split], batches, chosen, context.until_stopped)
             row[name] = round(found.perplexity, 4)
         for name, beam, file in (("greedy", 1, GREEDY), ("beam", self.search.beam, BEAM)):
             search = make_search(model, dataclasses.replace(self.search, beam=beam))
             start = time.perf_counter()
             lines = translate(
                 search,
-                batching.evaluation_batches(corpus[self.split], batches, targets=False),
+                context.until_stopped(batching.evaluation_batches(corpus[self.split], batches, targets=False)),
                 target_vocabulary,
                 len(references),
                 replaced,

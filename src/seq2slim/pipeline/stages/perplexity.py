@@ -28,5 +28,5 @@ class Perplexity(Stage):
         model = load_model(context.home(self.parent), context.console.say)
         split = texts.tokenised(context.home(self.parent.text))[self.split]
         batches = batching.BatchConfig(self.batch_size, model.reverse_source)
-        found = perplexity(model.config, model.params, split, batches)
+        found = perplexity(model.config, model.params, split, batches, watched=context.until_stopped)
         return {"split": self.split, "perplexity": round(found.perplexity, 4), "tokens": found.tokens, **sizes(model)}

@@ -2,6 +2,7 @@
 
 import json
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -131,10 +132,12 @@ def thinned(model: Model) -> Seq2SeqConfig:
     return replace(model.config, **rates)
 
 
-def perplexity(config: Seq2SeqConfig, params, split, batches: batching.BatchConfig, rows=None) -> Perplexity:
-    """Perplexity of a model on a tokenised split, or on some of its rows."""
+def perplexity(
+    config: Seq2SeqConfig, params, split, batches: batching.BatchConfig, rows=None, watched: Callable = iter
+) -> Perplexity:
+    """Perplexity of a model on a tokenised split, or on some of its rows; the batches pass through `watched`."""
     step = partial(eval_step, Seq2Seq(config), params)
-    return corpus_perplexity(step, batching.evaluation_batches(split, batches, rows=rows))
+    return corpus_perplexity(step, watched(batching.evaluation_batches(split, batches, rows=rows)))
 
 
 def _validation(stage: Train | Retrain, model: Model, split, batches: batching.BatchConfig, text_home: Path):
