@@ -12,7 +12,9 @@ The rooms are `pruning` (works on anyone's JAX model), `data`, `models`, `losses
 import importlib
 
 _LAZY = {"load": "seq2slim.pipeline.translator", "Translator": "seq2slim.pipeline.translator"}
-_ROOMS = ("data", "decoding", "evaluation", "losses", "models", "pipeline", "pruning", "storage", "training")
+_ROOMS = (
+    "data", "decoding", "distillation", "evaluation", "losses", "models", "pipeline", "pruning", "storage", "training",
+)  # fmt: skip
 __all__ = [*_LAZY, *_ROOMS]
 
 

@@ -205,6 +205,8 @@ class Checkpoints:
 
 def _write(folder: Path, step: int, best: bool, items: dict[str, dict[str, Any]]):
     """Writes a whole save into `folder`, manifest last, everything fsync'ed."""
+    if folder.exists():
+        _discard(folder)
     folder.mkdir()
     write_items(folder, items)
     write_manifest(folder, step, best, shapes(items))
@@ -214,9 +216,9 @@ def _discard(folder: Path):
     """Removes what a failed save left; again while threads of Orbax, which fails at the first error, still write."""
     for _ in range(100):
         shutil.rmtree(folder, ignore_errors=True)
+        time.sleep(0.02)  # a thread that was about to write does so now
         if not folder.exists():
             return
-        time.sleep(0.02)
 
 
 def _root_cause(error: BaseException) -> str:
