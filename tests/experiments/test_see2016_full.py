@@ -15,7 +15,6 @@ from seq2slim.models import PRESETS, Seq2Seq
 from seq2slim.pipeline.console import Console
 from seq2slim.pipeline.recipes import RECIPES
 from seq2slim.pipeline.runner import Runner
-from seq2slim.pipeline.stages.text import load_corpus
 from seq2slim.training.state import TrainState
 
 
@@ -38,9 +37,7 @@ def rehearsal(tmp_path_factory):
     console, said = recorded()
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SEQ2SLIM_RUNS", str(runs))
-        load_corpus.cache_clear()
         see2016_full.main(see2016_full.smoke(see2016_full.Config(steps=2)), Runner(runs, console))
-        load_corpus.cache_clear()
     return runs, said()
 
 

@@ -26,7 +26,7 @@ from seq2slim.pipeline.search import SearchConfig, make_search
 from seq2slim.pipeline.stage import StopRequested, identity
 from seq2slim.pipeline.stages import text as texts
 from seq2slim.pipeline.stages.decode import Decode, HeldOut, Join, Retold, Select, verify_decoded
-from seq2slim.pipeline.stages.text import Text, load_corpus
+from seq2slim.pipeline.stages.text import Text
 from seq2slim.pipeline.stages.train import Retrain, Train
 from seq2slim.pipeline.stages.words import StoreWords
 from seq2slim.training.config import TrainingConfig, WordDistillationConfig
@@ -53,8 +53,7 @@ def text(tmp_path_factory):
         (folder / f"{split}.source").write_text("".join(f"{line}\n" for line in sources))
         (folder / f"{split}.target").write_text("".join(f"{line}\n" for line in targets))
     pairs = ((str(folder / f"{s}.source"), str(folder / f"{s}.target")) for s in ("train", "valid", "test"))
-    yield Text(CorpusConfig("text", *pairs), VocabularyConfig("words", 20))
-    load_corpus.cache_clear()
+    return Text(CorpusConfig("text", *pairs), VocabularyConfig("words", 20))
 
 
 @pytest.fixture(scope="module")

@@ -180,12 +180,12 @@ def test_an_edited_corpus_is_another_stage_and_the_old_one_stays(tmp_path):
         for side in ("x", "y"):
             (tmp_path / f"{split}.{side}").write_text(text)
     pairs = ((str(tmp_path / f"{split}.x"), str(tmp_path / f"{split}.y")) for split in lines)
-    stage = Text(CorpusConfig("text", *pairs), VocabularyConfig("words", 10))
+    config = CorpusConfig("text", *pairs)
     console = Console(RichConsole(file=StringIO(), width=100))
 
     def run():
-        """In a later process, which reads the corpus anew."""
-        texts.load_corpus.cache_clear()
+        """In a notebook, where a cell makes the stage again."""
+        stage = Text(config, VocabularyConfig("words", 10))
         runner = Runner(tmp_path / "runs", console)
         (planned,) = runner.plan(stage, show=False)
         (home,) = runner.run(stage)
@@ -206,7 +206,7 @@ def test_an_edited_corpus_is_another_stage_and_the_old_one_stays(tmp_path):
     assert run()[:2] == ("cached", first)
 
 
-def test_a_corpus_edited_while_it_is_read_is_refused(tmp_path):
+def test_a_corpus_edited_in_a_run_is_refused(tmp_path):
     for split in ("train", "valid", "test"):
         for side in ("x", "y"):
             (tmp_path / f"{split}.{side}").write_text("a b\n")
@@ -215,9 +215,12 @@ def test_a_corpus_edited_while_it_is_read_is_refused(tmp_path):
     runner = Runner(tmp_path / "runs", Console(RichConsole(file=StringIO(), width=100)))
     own = identity(stage)
     (tmp_path / "valid.y").write_text("c d\n")
-    with pytest.raises(ValueError, match="edited"):
+    with pytest.raises(ValueError, match="has changed since"):
         runner.run(stage)
     assert not runner.is_finished(stage)
-    texts.load_corpus.cache_clear()
-    assert identity(stage) != own
-    Runner(runner.runs, runner.console).run(stage)
+    with pytest.raises(ValueError, match="has changed since"):
+        stage.lines("valid", 0)
+    assert identity(stage) == own  # within a run it is what it was
+    again = Text(stage.corpus, stage.vocabulary)
+    assert identity(again) != own
+    Runner(runner.runs, runner.console).run(again)

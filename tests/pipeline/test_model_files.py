@@ -1,7 +1,9 @@
 """A model on disk: comes back bit for bit, and a damaged one is found out and made again from its stage's saves."""
 
 import json
+from dataclasses import dataclass
 from functools import partial
+from typing import ClassVar
 
 import jax
 import numpy as np
@@ -10,11 +12,25 @@ import pytest
 from experiments import prune80
 from seq2slim import pruning
 from seq2slim.models import Seq2SeqConfig, init_params, weight_classes
+from seq2slim.pipeline.done import Damaged
 from seq2slim.pipeline.model_files import Model, load_model, save_model
 from seq2slim.pipeline.runner import Runner
+from seq2slim.pipeline.stage import Stage
 from seq2slim.pipeline.stages.text import Text
 from seq2slim.pipeline.stages.train import Train
 from tests.pipeline.drill import arrays, assert_same_bits
+
+
+@dataclass(frozen=True)
+class Reader(Stage):
+    """A stage that reads its parent's model."""
+
+    kind: ClassVar[str] = "reader"
+    parent: Stage
+
+    def run(self, home, context):
+        load_model(context.home(self.parent), context.say)
+
 
 CONFIG = Seq2SeqConfig(
     9, 8, layers=1, units=6, attention="general", input_feeding=True, bidirectional=True, lstm_bias=True,
@@ -91,11 +107,13 @@ def test_a_flipped_byte_is_found_out_and_the_model_made_again(copied, smoke):
     data.write_bytes(content)
 
     told = []
-    with pytest.raises(ValueError, match="is damaged; the same command again makes it"):
+    with pytest.raises(Damaged, match="is damaged; its experiment, run again, makes it anew"):
         load_model(home, told.append)
     assert data.name in told[0]
-    assert not (home / "done.json").exists()
+    assert (home / "done.json").exists()  # reading changes nothing
     runner = Runner(copy.runs)
+    with pytest.raises(Damaged):
+        runner.run(Reader(stage))
     assert not runner.is_finished(stage)
 
     runner.run(stage)
@@ -109,6 +127,5 @@ def test_the_loss_of_a_whole_model_folder_is_damage_too(copied):
     copy, _ = copied
     home = copy.home("retrained")
     (home / "model").rename(home / "elsewhere")
-    with pytest.raises(ValueError, match="is damaged"):
+    with pytest.raises(Damaged):
         load_model(home)
-    assert not (home / "done.json").exists()

@@ -16,7 +16,7 @@ from seq2slim.pipeline.stages import text as texts
 from seq2slim.pipeline.stages.perplexity import Perplexity
 from seq2slim.pipeline.stages.prune import Prune
 from seq2slim.pipeline.stages.redundancy import Redundancy, by_frequency, load_series, pack, unpack
-from seq2slim.pipeline.stages.text import Text, load_corpus
+from seq2slim.pipeline.stages.text import Text
 from seq2slim.pipeline.stages.train import Train
 from seq2slim.training.config import TrainingConfig
 from tests.models.numpy_seq2seq import translate
@@ -42,8 +42,7 @@ def baseline(runner, tmp_path_factory):
     training = TrainingConfig(max_steps=2, batch_size=16, shapes=1, keep="last")
     stage = Train(text, ModelOptions("tiny", units=6), training, seed=SEED)
     runner.run(stage)
-    yield stage
-    load_corpus.cache_clear()
+    return stage
 
 
 def arrays(tree):

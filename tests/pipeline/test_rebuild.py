@@ -18,7 +18,7 @@ from seq2slim.pipeline.search import SearchConfig
 from seq2slim.pipeline.stage import Stage, config_of, home_name, identity
 from seq2slim.pipeline.stages.evaluate import Compare, Evaluate
 from seq2slim.pipeline.stages.prune import Prune
-from seq2slim.pipeline.stages.text import Text, load_corpus
+from seq2slim.pipeline.stages.text import Text
 from seq2slim.pipeline.stages.train import Retrain, Train
 from seq2slim.training.config import OptimizerConfig, ScheduleConfig, TrainingConfig
 
@@ -31,9 +31,7 @@ def corpus(tmp_path):
         for path in pairs[split]:
             with open(path, "w") as file:
                 file.write(f"words of {split}\n")
-    load_corpus.cache_clear()
-    yield CorpusConfig("text", **pairs)
-    load_corpus.cache_clear()
+    return CorpusConfig("text", **pairs)
 
 
 def graph(corpus) -> list[Stage]:
@@ -85,7 +83,6 @@ def test_every_stage_comes_back(homes):
 def test_the_text_may_be_gone(homes, corpus, tmp_path):
     for path in tmp_path.glob("t*.?"):
         path.unlink()
-    load_corpus.cache_clear()
     found = [stage_of(home) for home in homes.values()]
     assert [home_name(stage) for stage in found] == [home.name for home in homes.values()]
 
@@ -93,7 +90,6 @@ def test_the_text_may_be_gone(homes, corpus, tmp_path):
 def test_a_text_that_has_changed_is_refused_when_it_must_be_read_again(homes, tmp_path):
     text = stage_of(next(iter(homes.values())))
     (tmp_path / "train.a").write_text("other words\n")
-    load_corpus.cache_clear()
     with pytest.raises(ValueError, match="has changed since"):
         text.run(tmp_path / "runs" / home_name(text), None)
 

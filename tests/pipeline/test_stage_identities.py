@@ -11,7 +11,7 @@ from seq2slim.pipeline.search import SearchConfig
 from seq2slim.pipeline.stage import differing, identity, parents
 from seq2slim.pipeline.stages.evaluate import Compare, Evaluate
 from seq2slim.pipeline.stages.prune import Prune
-from seq2slim.pipeline.stages.text import Text, load_corpus
+from seq2slim.pipeline.stages.text import Text
 from seq2slim.pipeline.stages.train import Retrain, Train
 from seq2slim.training.config import OptimizerConfig, TrainingConfig
 
@@ -29,8 +29,7 @@ def written(folder, last="c d"):
 
 @pytest.fixture
 def text(tmp_path):
-    yield Text(written(tmp_path / "one"), VocabularyConfig("words", 20))
-    load_corpus.cache_clear()
+    return Text(written(tmp_path / "one"), VocabularyConfig("words", 20))
 
 
 def chain(text, **changes):

@@ -11,7 +11,7 @@ from seq2slim.cli.options import parse
 from seq2slim.data.batching import BatchConfig
 from seq2slim.data.corpora import read_lines
 from seq2slim.data.tokenised import TokenisedSplit
-from seq2slim.evaluation.bleu import bleu
+from seq2slim.evaluation.bleu import bleu, check_tokenizer
 from seq2slim.pipeline.stages.evaluate import sizes
 from seq2slim.pipeline.stages.train import perplexity
 
@@ -47,6 +47,7 @@ class Options:
 def run(arguments: Sequence[str]):
     """Prints sizes, perplexity and BLEU."""
     (options,) = parse("evaluate", DESCRIPTION, arguments, Options)
+    check_tokenizer(options.tokenize)
     sources, references = (list(read_lines(path)) for path in options.test)
     if len(sources) != len(references):
         raise UsageError(

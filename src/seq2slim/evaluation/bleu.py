@@ -100,9 +100,14 @@ def paired_bootstrap(
     return PairedBootstrap(_interval(first), _interval(second), p_value, str(signature))
 
 
-def _metric(tokenize: str, lowercase: bool) -> BLEU:
+def check_tokenizer(tokenize: str):
+    """Raises: ValueError if sacreBLEU has no such tokenizer."""
     if tokenize not in BLEU.TOKENIZERS:
         raise ValueError(f"tokenize must be one of {sorted(BLEU.TOKENIZERS)}, got {tokenize!r}")
+
+
+def _metric(tokenize: str, lowercase: bool) -> BLEU:
+    check_tokenizer(tokenize)
     # force: sacreBLEU otherwise warns on every call when lines end in " .", as text of word vocabularies does.
     return BLEU(tokenize=tokenize, lowercase=lowercase, force=True)
 

@@ -16,6 +16,14 @@ _RECORDED = ("seq2slim", "jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "
 _SMALL = 2**20  # bytes; larger files have checks of their own (checkpoints) or would take long to hash at each look
 
 
+class Damaged(ValueError):
+    """What a finished stage has left in `home` is not what it wrote. The runner then counts it as unfinished."""
+
+    def __init__(self, home: Path, message: str):
+        super().__init__(message)
+        self.home = home
+
+
 def write_done(home: Path, record: dict):
     """Writes `record` with the versions at work, the SHA-256 of the home's small files, and one of its own."""
     write_atomically(home / DONE, _sealed({**record, "versions": _versions(), "files": _small_files(home)}))

@@ -11,6 +11,7 @@ import jax
 
 from seq2slim import pruning
 from seq2slim.models import Seq2Seq, Seq2SeqConfig, init_params, weight_classes
+from seq2slim.pipeline.done import Damaged
 from seq2slim.pipeline.results import write_atomically
 from seq2slim.training.checkpoints import Checkpoints
 
@@ -35,10 +36,10 @@ def save_model(home: Path, model: Model, text_home: Path):
     """Writes a model into its stage's home, with copies of the vocabularies of `text_home`."""
     for path in text_home.glob("*.vocabulary"):
         shutil.copyfile(path, home / path.name)
-    facts = {"config": dataclasses.asdict(model.config), "reverse_source": model.reverse_source}
-    write_atomically(home / CONFIG, json.dumps(facts, indent=1) + "\n")
     items = {"params": model.params} | ({} if model.masks is None else {"masks": model.masks})
     Checkpoints(home / MODEL, keep=1).save(0, items)
+    facts = {"config": dataclasses.asdict(model.config), "reverse_source": model.reverse_source}
+    write_atomically(home / CONFIG, json.dumps(facts, indent=1) + "\n")  # last: where it is, there is a whole model
 
 
 def load_config(home: Path) -> Seq2SeqConfig:
@@ -53,8 +54,7 @@ def load_model(home: Path, report: Callable[[str], None] = print) -> Model:
     """The model that `save_model` wrote.
 
     Args: home: of the stage that made it. report: told in one line what is damaged.
-    Raises: ValueError if it is not there, or damaged; the stage then counts as unfinished, and makes it again from its
-      saves when it is next run.
+    Raises: ValueError if it is not there, `Damaged` if it is not as it was written.
     """
     facts = _facts(home)
     config = Seq2SeqConfig(**facts["config"])
@@ -65,8 +65,7 @@ def load_model(home: Path, report: Callable[[str], None] = print) -> Model:
         prunable = pruning.classes_by_rules(shapes, weight_classes(config))
         items["masks"] = jax.eval_shape(lambda: pruning.all_true(shapes, prunable))
     if (found := saves.restore(items)) is None:
-        (home / "done.json").unlink(missing_ok=True)
-        raise ValueError(f"the model in {home} is damaged; the same command again makes it from the stage's saves")
+        raise Damaged(home, f"the model in {home} is damaged; its experiment, run again, makes it anew from its saves")
     return Model(config, found[1]["params"], found[1].get("masks"), facts["reverse_source"])
 
 

@@ -26,7 +26,7 @@ from rich.table import Table
 
 from seq2slim.pipeline.console import Console, duration
 from seq2slim.pipeline.context import SCRATCH, Context
-from seq2slim.pipeline.done import CONFIG, DONE, LOCK, read_done, write_done
+from seq2slim.pipeline.done import CONFIG, DONE, LOCK, Damaged, read_done, write_done
 from seq2slim.pipeline.lock import locked
 from seq2slim.pipeline.results import write_atomically
 from seq2slim.pipeline.stage import Stage, StopRequested, config_of, home_name, identity, parents
@@ -150,7 +150,10 @@ class Runner:
                 self._run_alone(stage, home)
         except StopRequested:
             raise
-        except BaseException:
+        except BaseException as error:
+            if isinstance(error, Damaged):
+                (error.home / DONE).unlink(missing_ok=True)
+                self._done.clear()
             self.console.finish()
             self._say_how_to_go_on(f"{home.name} failed; what it saved is kept")
             raise
@@ -223,7 +226,7 @@ class Runner:
                 raise KeyboardInterrupt
             self.stop_signal = signal.Signals(number)
             if number == signal.SIGINT:
-                self.console.say("stopping after the next save; Ctrl-C again stops at once")
+                self.console.say("stopping at the next save, or at the end of this stage; Ctrl-C again stops at once")
 
         self.stop_signal = None  # of an earlier run: a notebook goes on with the same runner
         for number in before:

@@ -65,6 +65,17 @@ def forgiving_lines(file: BinaryIO, report: Callable[[int, str], None]) -> Itera
             yield line.decode("utf-8", "replace")
 
 
+def write_pairs(source: Path, target: Path, pairs: Iterable[tuple[str, str]]) -> None:
+    """Writes parallel sentences, one a line, into two files as `write_lines` does, holding none of them."""
+    with (
+        open(source, "w", encoding="utf-8", newline="\n") as first,
+        open(target, "w", encoding="utf-8", newline="\n") as second,
+    ):
+        for one, other in pairs:
+            first.write(f"{one}\n")
+            second.write(f"{other}\n")
+
+
 def write_lines(path: Path, lines: Iterable[str]) -> None:
     """Writes one sentence a line: the inverse of `read_lines` for sentences without "\\n" or a "\\r" at their end."""
     with open(path, "w", encoding="utf-8", newline="\n") as file:

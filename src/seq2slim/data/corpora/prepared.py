@@ -8,13 +8,13 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 
 from seq2slim.data.corpora.corpus import SPLITS, Corpus, content_hash, file_sha256
-from seq2slim.data.corpora.lines import write_lines
+from seq2slim.data.corpora.lines import write_pairs
 
-Pairs = list[tuple[str, str]]
+Pairs = Iterable[tuple[str, str]]
 MANIFEST = "manifest.json"
 
 
@@ -28,9 +28,9 @@ def prepare(
 ) -> Corpus:
     """The corpus in `cache/<name>`, built when it is missing, damaged or of another version.
 
-    `build()` returns the sentence pairs of each split. They are written to a temporary folder beside the final one,
-    with a manifest of their SHA-256, and renamed, so a reader sees all of it or nothing. Processes that want it at once
-    wait for the one that builds.
+    `build()` returns the sentence pairs of each split, which are drawn once, one split after the other. They are
+    written to a temporary folder beside the final one, with a manifest of their SHA-256, and renamed, so a reader sees
+    all of it or nothing. Processes that want it at once wait for the one that builds.
 
     Args:
       version: raised when `build` would give other text; text of another version is built anew.
@@ -95,9 +95,9 @@ def _write(home: Path, languages: tuple[str, str], version: int, splits: Mapping
         fresh.mkdir()
         digests = {}
         for split in SPLITS:
-            for side, file in enumerate(_files(split, languages)):
-                write_lines(fresh / file, (pair[side] for pair in splits[split]))
-                digests[file] = file_sha256(fresh / file)
+            files = _files(split, languages)
+            write_pairs(*(fresh / file for file in files), splits[split])
+            digests |= {file: file_sha256(fresh / file) for file in files}
         (fresh / MANIFEST).write_text(json.dumps({"version": version, "sha256": digests}, indent=1) + "\n")
         replace_folder(fresh, home)
 

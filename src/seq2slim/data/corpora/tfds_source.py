@@ -47,13 +47,14 @@ def generate(builder: DatasetBuilder, downloads: Path, progress: bool):
 
 
 def read_pairs(builder: DatasetBuilder, languages: tuple[str, str], name: str) -> dict[str, Pairs]:
-    """The (source, target) sentences of a generated builder by split, in its order, one line each.
+    """The (source, target) sentences of a generated builder by split, in its order, one line each, read as they are
+    drawn.
 
     White space of any kind, line breaks too, becomes one space.
 
     Raises:
       ValueError: a split is missing.
-      OSError: the files cannot be read.
+      OSError, when they are drawn: the files cannot be read.
     """
     for split in SPLITS:
         if SPLIT_NAMES[split] not in builder.info.splits:
@@ -61,8 +62,31 @@ def read_pairs(builder: DatasetBuilder, languages: tuple[str, str], name: str) -
                 f"corpus {name!r} has no split {SPLIT_NAMES[split]!r} (it has {', '.join(builder.info.splits)}): "
                 "train, validation and test are needed; take another set, or make files of it for corpus 'text'"
             )
+    return {split: _pairs(builder, SPLIT_NAMES[split], languages, name) for split in SPLITS}
+
+
+def brief(error: BaseException) -> str:
+    """The kind of an error and its first line, cut to fit in a line of ours."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return f"{type(error).__name__}: {lines[0][:400]}" if lines else type(error).__name__
+
+
+def _pairs(builder: DatasetBuilder, split: str, languages: tuple[str, str], name: str) -> Iterator[tuple[str, str]]:
+    with _explained(builder, name):
+        records = builder.as_data_source(split)  # what tfds.data_source returns
+    for start in range(0, len(records), _CHUNK):
+        with _explained(builder, name):
+            chunk = [
+                tuple(" ".join(record[language].decode().split()) for language in languages)
+                for record in records.__getitems__(range(start, min(start + _CHUNK, len(records))))
+            ]
+        yield from chunk
+
+
+@contextlib.contextmanager
+def _explained(builder: DatasetBuilder, name: str) -> Iterator[None]:
     try:
-        return {split: list(_pairs(builder, SPLIT_NAMES[split], languages)) for split in SPLITS}
+        yield
     except NotImplementedError:
         raise OSError(
             f"corpus {name!r} stands in {builder.data_dir} as {builder.info.file_format.value} files, and array_record "
@@ -73,20 +97,6 @@ def read_pairs(builder: DatasetBuilder, languages: tuple[str, str], name: str) -
             f"corpus {name!r} cannot be read from {builder.data_dir} ({brief(error)}): remove that folder, and it is "
             "made again"
         ) from error
-
-
-def brief(error: BaseException) -> str:
-    """The kind of an error and its first line, cut to fit in a line of ours."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return f"{type(error).__name__}: {lines[0][:400]}" if lines else type(error).__name__
-
-
-def _pairs(builder: DatasetBuilder, split: str, languages: tuple[str, str]) -> Iterator[tuple[str, str]]:
-    records = builder.as_data_source(split)  # what tfds.data_source returns
-    for start in range(0, len(records), _CHUNK):
-        for record in records.__getitems__(range(start, min(start + _CHUNK, len(records)))):
-            source, target = (" ".join(record[language].decode().split()) for language in languages)
-            yield source, target
 
 
 @contextlib.contextmanager

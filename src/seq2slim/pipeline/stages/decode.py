@@ -9,7 +9,6 @@ from typing import ClassVar, Literal
 
 import numpy as np
 
-from seq2slim.data import corpora
 from seq2slim.data.tokenised import TokenisedSplit
 from seq2slim.distillation import selection, teacher_corpus
 from seq2slim.distillation.n_best import Hypothesis, read_n_best
@@ -19,12 +18,7 @@ from seq2slim.pipeline.model_files import load_model
 from seq2slim.pipeline.search import SearchConfig
 from seq2slim.pipeline.stage import Stage, home_name, identity
 from seq2slim.pipeline.stages import text as texts
-from seq2slim.pipeline.stages.text import Text, load_corpus
-
-
-def train_lines(text: Text, side: Literal[0, 1]) -> list[str]:
-    """All training lines of one side (0 source, 1 target), by line number."""
-    return list(corpora.read_lines(load_corpus(text.corpus).splits["train"][side]))
+from seq2slim.pipeline.stages.text import Text
 
 
 @dataclass(frozen=True)
@@ -58,7 +52,7 @@ class Decode(Stage):
     def run(self, home: Path, context) -> dict:
         split = texts.tokenised(context.home(self.text))["train"]
         facts = {"corpus": self.text.content_hash(), "folds": self.folds, "fold": self.fold}
-        sources = train_lines(self.text, 0)
+        sources = self.text.lines("train", 0)
         teacher, rows = self.teacher(context), self.rows(split)
         counts = decode_corpus(home, context.scratch(), teacher, split, rows, sources, self.search, facts, context)
         context.say(
@@ -85,7 +79,7 @@ def verify_decoded(stage: Decode, home: Path, context, sample: int = 32) -> list
     def decode(lines: list[int]) -> dict[int, list[Hypothesis]]:
         return decode_again(teacher, split, stage.search, lines)
 
-    return verify(home, train_lines(stage.text, 0), teacher.identities, decode, sample)
+    return verify(home, stage.text.lines("train", 0), teacher.identities, decode, sample)
 
 
 @dataclass(frozen=True)
@@ -158,7 +152,7 @@ class Select(Stage):
 
     def run(self, home: Path, context) -> dict:
         score = selection.scorer(self.smoothing, self.tokenize)
-        references = train_lines(self.text, 1)
+        references = self.text.lines("train", 1)
         chosen, scores = [""] * len(references), []
         for line, hypotheses in read_n_best(context.home(self.n_best) / teacher_corpus.N_BEST):
             own = [hypothesis.text for hypothesis in hypotheses]
@@ -192,7 +186,7 @@ class HeldOut(Stage):
             raise ValueError(f"folds must be at least 2 and fold below it, got {self.folds} and {self.fold}")
 
     def run(self, home: Path, context) -> dict:
-        lines = train_lines(self.text, 1)
+        lines = self.text.lines("train", 1)
         left = ["" if line % self.folds == self.fold else target for line, target in enumerate(lines)]
         teacher_corpus.write_target(home, left)
         return {"lines": len(lines), "left_out": sum(map(bool, lines)) - sum(map(bool, left))}
@@ -216,17 +210,16 @@ class Retold(Stage):
         """The text that is told otherwise."""
         return self.targets.text
 
-    @property
-    def corpus(self) -> corpora.CorpusConfig:
-        """Where valid and test are from."""
-        return self.text.corpus
+    def lines(self, split: str, side: Literal[0, 1]) -> list[str]:
+        """The lines of one side of a split, of the references and not of what they are told by."""
+        return self.text.lines(split, side)
 
     def describe(self) -> str:
         return f"train told by {home_name(self.targets)}"
 
     def run(self, home: Path, context) -> dict:
         vocabularies = texts.vocabularies(context.home(self.text))
-        corpus, targets = load_corpus(self.text.corpus), context.home(self.targets) / teacher_corpus.TARGET
+        corpus, targets = self.text.loaded(), context.home(self.targets) / teacher_corpus.TARGET
         splits = {**corpus.splits, "train": (corpus.splits["train"][0], targets)}
         retold = dataclasses.replace(corpus, splits=splits, sha256=identity(self))
         tokenised = texts.tokenise(retold, *vocabularies, home / texts.TOKENISED, self.text.max_length)

@@ -10,15 +10,14 @@ import jax
 import numpy as np
 
 from seq2slim import pruning
-from seq2slim.data import batching, corpora
-from seq2slim.evaluation.bleu import bleu, paired_bootstrap
+from seq2slim.data import batching
+from seq2slim.evaluation.bleu import bleu, check_tokenizer, paired_bootstrap
 from seq2slim.evaluation.translate import UnknownWords, translate
 from seq2slim.pipeline.model_files import Model, load_model
 from seq2slim.pipeline.results import write_atomically
 from seq2slim.pipeline.search import SearchConfig, make_search
 from seq2slim.pipeline.stage import Stage, home_name
 from seq2slim.pipeline.stages import text as texts
-from seq2slim.pipeline.stages.text import load_corpus
 from seq2slim.pipeline.stages.train import perplexity
 
 GREEDY, BEAM = "greedy.txt", "beam.txt"
@@ -43,6 +42,9 @@ class Evaluate(Stage):
     tokenize: str = "13a"
     train_sample: int = 1000
 
+    def __post_init__(self):
+        check_tokenizer(self.tokenize)
+
     def describe(self) -> str:
         return f"{home_name(self.parent)}, {self.split}: perplexity, BLEU greedy and beam {self.search.beam}"
 
@@ -51,9 +53,7 @@ class Evaluate(Stage):
         text_home = context.home(self.parent.text)
         corpus = texts.tokenised(text_home)
         source_vocabulary, target_vocabulary = texts.vocabularies(text_home)
-        source_lines, references = (
-            list(corpora.read_lines(path)) for path in load_corpus(self.parent.text.corpus).splits[self.split]
-        )
+        source_lines, references = (self.parent.text.lines(self.split, side) for side in (0, 1))
         batches = batching.BatchConfig(self.search.batch_size, model.reverse_source)
         replaced = (
             UnknownWords(source_lines, source_vocabulary, model.reverse_source) if self.search.replace_unknown else None
@@ -108,11 +108,10 @@ class Compare(Stage):
         def hypotheses(stage: Evaluate) -> list[str]:
             return (context.home(stage) / BEAM).read_text(encoding="utf-8").split("\n")[:-1]
 
-        target = load_corpus(self.system.parent.text.corpus).splits[self.system.split][1]
         found = paired_bootstrap(
             hypotheses(self.baseline),
             hypotheses(self.system),
-            list(corpora.read_lines(target)),
+            self.system.parent.text.lines(self.system.split, 1),
             samples=self.samples,
             tokenize=self.system.tokenize,
         )

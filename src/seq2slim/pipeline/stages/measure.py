@@ -9,7 +9,7 @@ from typing import ClassVar, Literal
 
 import numpy as np
 
-from seq2slim.data import batching, corpora
+from seq2slim.data import batching
 from seq2slim.decoding.length_penalty import LengthPenalty
 from seq2slim.distillation.mode import mode_mass
 from seq2slim.evaluation.bleu import bleu
@@ -18,7 +18,6 @@ from seq2slim.pipeline.model_files import load_model
 from seq2slim.pipeline.search import SearchConfig, make_search
 from seq2slim.pipeline.stage import Stage, home_name
 from seq2slim.pipeline.stages import text as texts
-from seq2slim.pipeline.stages.text import load_corpus
 
 
 @dataclass(frozen=True)
@@ -75,7 +74,7 @@ class Memory(Stage):
         )
         result = {"beam": self.search.beam}
         for name in ("train", "valid"):
-            split, references = corpus[name], list(corpora.read_lines(load_corpus(text.corpus).splits[name][1]))
+            split, references = corpus[name], text.lines(name, 1)
             rows = np.flatnonzero(split.source.lengths)
             if name == "train":
                 rows = np.sort(np.random.default_rng(0).permutation(rows)[: self.sample])

@@ -3,22 +3,36 @@
 import functools
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from seq2slim.data import corpora
 from seq2slim.data.corpora import Corpus, CorpusConfig
 from seq2slim.data.tokenised import TokenisedCorpus, tokenise
 from seq2slim.data.vocabulary import Vocabulary, VocabularyConfig, train_vocabularies
 from seq2slim.pipeline.runner import runs_folder
-from seq2slim.pipeline.stage import Stage
+from seq2slim.pipeline.stage import Stage, home_name
 
 SOURCE_VOCABULARY, TARGET_VOCABULARY, TOKENISED = "source.vocabulary", "target.vocabulary", "tokenised"
 
 
-@functools.cache
+_loaded: dict[tuple[CorpusConfig, Path], tuple[list, Corpus]] = {}
+
+
 def load_corpus(config: CorpusConfig) -> Corpus:
-    """The corpus, prepared in the cache of the runs folder the first time."""
-    return corpora.load(config, runs_folder() / "cache", report=print)
+    """The corpus, prepared in the cache of the runs folder the first time; read again when a file of it has changed."""
+    cache = runs_folder() / "cache"
+    stamps, corpus = _loaded.get((config, cache), (None, None))
+    if corpus is None or _stamps(corpus) != stamps:
+        corpus = corpora.load(config, cache, report=print)
+        _loaded[config, cache] = _stamps(corpus), corpus
+    return corpus
+
+
+def _stamps(corpus: Corpus) -> list[tuple[int, ...] | None]:
+    """What changes when a file is written to, without reading it."""
+    paths = [path for split in corpus.splits.values() for path in split]
+    found = [path.stat() if path.exists() else None for path in paths]
+    return [stat and (stat.st_size, stat.st_mtime_ns, stat.st_ino) for stat in found]
 
 
 @dataclass(frozen=True)
@@ -39,8 +53,23 @@ class Text(Stage):
     max_length: int = 50
     content: str | None = field(default=None, metadata={"identity": False})
 
-    def content_hash(self) -> str:
+    @functools.cached_property
+    def _content(self) -> str:
         return self.content or load_corpus(self.corpus).sha256
+
+    def content_hash(self) -> str:
+        """Of the corpus as it was when this stage was first asked: one object has one identity, whatever is edited."""
+        return self._content
+
+    def loaded(self) -> Corpus:
+        """The corpus. Raises: ValueError if it is no longer what the identity stands for."""
+        if (corpus := load_corpus(self.corpus)).sha256 != self.content_hash():
+            raise ValueError(f"the corpus {self.corpus.name!r} has changed since {home_name(self)} was made from it")
+        return corpus
+
+    def lines(self, split: str, side: Literal[0, 1]) -> list[str]:
+        """The lines of one side (0 source, 1 target) of a split. Raises: ValueError as `loaded`."""
+        return list(corpora.read_lines(self.loaded().splits[split][side]))
 
     def describe(self) -> str:
         v = self.vocabulary
@@ -48,14 +77,11 @@ class Text(Stage):
         return f"{self.corpus.name}, {sizes} {v.kind}{' joint' if v.joint else ''}, at most {self.max_length} tokens"
 
     def run(self, home: Path, context) -> dict:
-        corpus = load_corpus(self.corpus)
-        if self.content not in (None, corpus.sha256):
-            raise ValueError(f"the corpus {self.corpus.name!r} has changed since {home.name} was made from it")
+        corpus = self.loaded()
         sides = [corpora.read_lines(path) for path in corpus.splits["train"]]
         source, target = train_vocabularies(*sides, self.vocabulary, context.console.say)
         tokenised = tokenise(corpus, source, target, home / TOKENISED, self.max_length)
-        if load_corpus.__wrapped__(self.corpus).sha256 != corpus.sha256:
-            raise ValueError(f"the corpus {self.corpus.name!r} was edited while it was read; run this again")
+        self.loaded()  # an edit while it was read
         source.save(home / SOURCE_VOCABULARY)
         target.save(home / TARGET_VOCABULARY)
         context.console.say(tokenised.dropped)

@@ -12,7 +12,6 @@ import jax
 
 from seq2slim import pruning
 from seq2slim.data import batching
-from seq2slim.data.corpora import read_lines
 from seq2slim.evaluation.bleu import bleu
 from seq2slim.evaluation.perplexity import Perplexity, corpus_perplexity
 from seq2slim.evaluation.translate import translate
@@ -21,7 +20,7 @@ from seq2slim.pipeline.model_files import Model, load_model, save_model
 from seq2slim.pipeline.search import SearchConfig, make_search
 from seq2slim.pipeline.stage import Stage, StopRequested, differing, home_name
 from seq2slim.pipeline.stages import text as texts
-from seq2slim.pipeline.stages.text import Text, load_corpus
+from seq2slim.pipeline.stages.text import Text
 from seq2slim.pipeline.stages.words import taught
 from seq2slim.training.config import TrainingConfig, WordDistillationConfig
 from seq2slim.training.learning_rates import learning_rate
@@ -149,7 +148,7 @@ def _validation(stage: Train | Retrain, model: Model, split, batches: batching.B
         if stage.training.metric == "valid_bleu":
             search = make_search(model._replace(params=params), SearchConfig(beam=1))
             ordered = batching.evaluation_batches(split, batches, targets=False)
-            references = list(read_lines(load_corpus(stage.text.corpus).splits["valid"][1]))
+            references = stage.text.lines("valid", 1)
             lines = translate(search, ordered, texts.vocabularies(text_home)[1], len(references))
             values["valid_bleu"] = bleu(lines, references).score
         return values
