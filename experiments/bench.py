@@ -27,8 +27,8 @@ import tyro
 from rich.table import Table
 
 from experiments import bench_process
+from seq2slim.files import write_atomically
 from seq2slim.pipeline.console import Console
-from seq2slim.pipeline.results import write_atomically
 
 BUSY = 0.25  # load average a core above which other work is likely to disturb the figures
 OURS, PEER, PEER_HUGE = "ours", "peer", "peer, huge pages"

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from seq2slim.files import write_atomically
 from seq2slim.pipeline import results
 from seq2slim.pipeline.stage import Stage, identity
 from seq2slim.training.metrics import METRICS, read_metrics
@@ -40,7 +41,7 @@ def store(runner, name: str, rows: list[dict], series: dict) -> tuple[list[dict]
 def write(path: Path, text: str):
     """Writes a report whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    results.write_atomically(path, text)
+    write_atomically(path, text)
 
 
 def typed(options: dict, prefix: str) -> list[str]:

@@ -25,6 +25,7 @@ RANKS = {
     "models": 0,
     "pruning": 0,
     "data": 0,
+    "files": -1,
 }
 # What a person's own JAX project needs to use `pruning`.
 PRUNING_MAY_IMPORT = {"jax", "optax", "numpy"}

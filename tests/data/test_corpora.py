@@ -163,7 +163,7 @@ def test_many_at_once_build_it_one_time(tmp_path):
     corpus.splits["train"][0].write_bytes(b"damaged")
     with ThreadPoolExecutor(8) as pool:
         assert all(again == corpus for again in pool.map(load, range(8)))
-    assert len(said) == 1
+    assert sum("building it again" in line for line in said) == 1
 
 
 def test_hash_by_hand(tmp_path):

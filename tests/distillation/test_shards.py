@@ -2,7 +2,8 @@
 
 import pytest
 
-from seq2slim.distillation.shards import grouped, missing_shards, shard_path, split_evenly, write_whole
+from seq2slim.distillation.shards import grouped, missing_shards, shard_path, split_evenly
+from seq2slim.files import write_atomically
 
 
 def test_groups_take_what_they_announce_and_not_one_more():
@@ -32,15 +33,7 @@ def test_split_evenly():
         split_evenly([1], 0)
 
 
-def test_a_shard_is_whole_or_not_there(tmp_path):
-    def half(file):
-        file.write(b"half")
-        raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        write_whole(shard_path(tmp_path, 0), half)
-    write_whole(shard_path(tmp_path, 1), lambda file: file.write(b"whole"))
+def test_what_is_half_written_is_missing(tmp_path):
+    write_atomically(shard_path(tmp_path, 1), b"whole")
+    shard_path(tmp_path, 0).with_name(f".{shard_path(tmp_path, 0).name}.1.tmp").write_bytes(b"half")
     assert missing_shards(tmp_path, 3) == [0, 2]
-    write_whole(shard_path(tmp_path, 0), lambda file: file.write(b"new"))
-    assert shard_path(tmp_path, 0).read_bytes() == b"new"
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["shard-000000", "shard-000001"]

@@ -6,7 +6,7 @@ import os
 import pytest
 from rich.console import Console
 
-from seq2slim.pipeline.results import publish, published, rich_table, store, table, write_atomically
+from seq2slim.pipeline.results import publish, published, rich_table, store, table
 
 
 def row(identity, label, **values):
@@ -75,18 +75,6 @@ def test_a_damaged_line_is_named(tmp_path):
     (tmp_path / "rows.jsonl").write_text(lines[0] + "\n" + lines[1][:-1] + "\n")
     with pytest.raises(ValueError, match=r"rows\.jsonl, line 2: not JSON"):
         published(tmp_path)
-
-
-def test_a_write_that_fails_leaves_what_was_there(tmp_path, monkeypatch):
-    write_atomically(tmp_path / "x", "old")
-
-    def full(_):
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(OSError, match="No space"):
-        write_atomically(tmp_path / "x", "new")
-    assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [("x", "old")]
 
 
 def test_tables():

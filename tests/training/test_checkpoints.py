@@ -193,8 +193,8 @@ def dying(monkeypatch, at):
 
         return run
 
-    unforced = {name: getattr(os, name) for name in ("open", "close", "O_RDONLY")} | {"fsync": lambda _: None}
-    monkeypatch.setattr(manifest, "os", SimpleNamespace(**unforced))
+    for module in (manifest, checkpoints):
+        monkeypatch.setattr(module, "fsync", lambda _: None)
     monkeypatch.setattr(checkpoints, "os", SimpleNamespace(rename=mortal(os.rename)))
     monkeypatch.setattr(checkpoints, "shutil", SimpleNamespace(rmtree=mortal(shutil.rmtree)))
     monkeypatch.setattr(manifest, "_manifest_text", mortal(manifest._manifest_text))

@@ -8,7 +8,6 @@ import io
 import itertools
 import json
 import logging
-import os
 import re
 from abc import ABC, abstractmethod
 from collections import Counter
@@ -17,6 +16,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import sentencepiece
+
+from seq2slim.files import write_atomically
 
 PAD, UNK, BOS, EOS = 0, 1, 2, 3
 SPECIAL = ("<pad>", "<unk>", "<s>", "</s>")
@@ -123,9 +124,7 @@ class Vocabulary(ABC):
     def save(self, path: Path) -> None:
         """Writes one file: a line of JSON that says what it is, then the SentencePiece model or the words. Atomic."""
         header = {"format": _FORMAT, "kind": self.kind, "size": len(self), "sha256": self.sha256}
-        temporary = Path(path).with_name(f".{Path(path).name}.{os.getpid()}")
-        temporary.write_bytes(json.dumps(header).encode() + b"\n" + self._payload())
-        os.replace(temporary, path)
+        write_atomically(Path(path), json.dumps(header).encode() + b"\n" + self._payload())
 
     @staticmethod
     def load(path: Path) -> Vocabulary:

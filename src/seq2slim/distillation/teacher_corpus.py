@@ -12,12 +12,13 @@ import hashlib
 import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 
 from seq2slim.distillation.n_best import Hypothesis, from_line, to_line
-from seq2slim.distillation.shards import shard_path, write_whole
+from seq2slim.distillation.shards import shard_path
+from seq2slim.files import write_atomically, written_whole
 
 FORMAT = "seq2slim teacher corpus 1"
 N_BEST, TARGET, MANIFEST = "n_best.txt", "target.txt", "teacher.json"
@@ -26,7 +27,7 @@ N_BEST, TARGET, MANIFEST = "n_best.txt", "target.txt", "teacher.json"
 def write_shard(path: Path, hypotheses: Iterable[Sequence[Hypothesis]], sources: Sequence[str]) -> None:
     """Writes the n-best of some lines, in any order, as one shard."""
     lines = [to_line(hypothesis, sources[hypothesis.line]) + "\n" for own in hypotheses for hypothesis in own]
-    write_whole(path, lambda file: file.write("".join(lines).encode()))
+    write_atomically(path, "".join(lines))
 
 
 def write_corpus(home: Path, shards: Path, count: int, sources: Sequence[str], facts: dict[str, Any]) -> dict:
@@ -76,7 +77,7 @@ def write_lines(home: Path, lines: Iterable[bytes], facts: dict[str, Any]) -> di
     counts = dict.fromkeys(("lines", "decoded", "dropped", "empty", "cut", "hypotheses"), 0)
     best: list[str] = []
 
-    def write_n_best(file: BinaryIO):
+    with written_whole(home / N_BEST) as file:
         for raw in lines:
             file.write(raw)
             counts["lines"] += 1
@@ -89,18 +90,17 @@ def write_lines(home: Path, lines: Iterable[bytes], facts: dict[str, Any]) -> di
             counts["empty"] += not first.text.strip()
             counts["cut"] += first.cut
             counts["hypotheses"] += raw.count(b"\n")
-
-    write_whole(home / N_BEST, write_n_best)
     counts["dropped"] = counts["lines"] - counts["decoded"] + counts["empty"]
     write_target(home, best)
     manifest = {"format": FORMAT, **facts, "counts": counts, "files": _digests(home)}
-    write_whole(home / MANIFEST, lambda file: file.write((json.dumps(manifest, indent=1) + "\n").encode()))
+    write_atomically(home / MANIFEST, json.dumps(manifest, indent=1) + "\n")
     return manifest
 
 
 def write_target(home: Path, lines: Iterable[str]) -> None:
     """Writes `target.txt`: what a student is to learn for each source line, empty for lines that it does not see."""
-    write_whole(home / TARGET, lambda file: file.writelines(f"{line}\n".encode() for line in lines))
+    with written_whole(home / TARGET) as file:
+        file.writelines(f"{line}\n".encode() for line in lines)
 
 
 def read_manifest(home: Path) -> dict:

@@ -12,7 +12,8 @@ from pathlib import Path
 import numpy as np
 
 from seq2slim.data.vocabulary import PAD
-from seq2slim.distillation.shards import shard_path, write_whole
+from seq2slim.distillation.shards import shard_path
+from seq2slim.files import written_whole
 from seq2slim.losses import TopK
 
 _FILES = {"words": np.int32, "log_probs": np.float32, "offsets": np.int64, "lines": np.int64}
@@ -25,12 +26,8 @@ def positions(target_lengths: np.ndarray) -> np.ndarray:
 
 def write_shard(path: Path, rows: np.ndarray, words: np.ndarray, log_probs: np.ndarray) -> None:
     """Writes the positions of the pairs `rows` int64[n], one after the other: words and log_probs [positions, k]."""
-    write_whole(
-        path,
-        lambda file: np.savez(
-            file, rows=rows.astype(np.int64), words=words.astype(np.int32), log_probs=log_probs.astype(np.float32)
-        ),
-    )
+    with written_whole(path) as file:
+        np.savez(file, rows=rows.astype(np.int64), words=words.astype(np.int32), log_probs=log_probs.astype(np.float32))
 
 
 def write_store(home: Path, shards: Path, count: int, target_lengths: np.ndarray, lines: np.ndarray, k: int) -> None:
@@ -48,7 +45,8 @@ def write_store(home: Path, shards: Path, count: int, target_lengths: np.ndarray
     if (words < 0).any():
         raise ValueError(f"{(words[:, 0] < 0).sum()} target positions stand in no shard")
     for name, array in zip(_FILES, (words, log_probs, offsets, np.asarray(lines, np.int64))):
-        write_whole(home / f"{name}.npy", lambda file, array=array: np.save(file, array))
+        with written_whole(home / f"{name}.npy") as file:
+            np.save(file, array)
 
 
 class TopKStore:

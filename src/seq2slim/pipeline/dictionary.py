@@ -15,10 +15,10 @@ import numpy as np
 from seq2slim.data.batching import Batch, BatchConfig, evaluation_batches
 from seq2slim.data.tokenised import TokenisedSplit
 from seq2slim.data.vocabulary import EOS, PAD, UNK, Vocabulary
+from seq2slim.files import write_atomically
 from seq2slim.models import Seq2Seq
 from seq2slim.pipeline.model_files import Model
 from seq2slim.pipeline.records import lineage
-from seq2slim.pipeline.results import write_atomically
 from seq2slim.pipeline.stages.text import tokenised
 
 FILE = "dictionary.tsv"

@@ -17,9 +17,9 @@ import numpy as np
 
 from seq2slim.data.corpora import read_lines
 from seq2slim.data.tokenised import TokenisedSide, TokenisedSplit
-from seq2slim.distillation.shards import write_whole
 from seq2slim.distillation.teacher_corpus import MANIFEST, TARGET, read_manifest
 from seq2slim.distillation.verify import verify
+from seq2slim.files import write_atomically
 from seq2slim.pipeline.decode import Teacher, decode_again, decode_corpus
 from seq2slim.pipeline.model_files import load_model
 from seq2slim.pipeline.runner import CONFIG
@@ -99,5 +99,4 @@ def _write_pairs(out: Path, sources: Sequence[str]) -> None:
         if target.strip()
     ]
     for name, column in (("lines", 0), ("source", 1), ("target", 2)):
-        text = "".join(f"{row[column]}\n" for row in kept).encode()
-        write_whole(out / f"pairs.{name}", lambda file, text=text: file.write(text))
+        write_atomically(out / f"pairs.{name}", "".join(f"{row[column]}\n" for row in kept))

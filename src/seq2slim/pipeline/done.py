@@ -8,7 +8,7 @@ import os
 import platform
 from pathlib import Path
 
-from seq2slim.pipeline.results import write_atomically
+from seq2slim.files import write_atomically
 from seq2slim.training.metrics import decoded, encoded
 
 CONFIG, DONE, LOCK = "config.json", "done.json", "lock"

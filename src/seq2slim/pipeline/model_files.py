@@ -10,9 +10,9 @@ from typing import Any, NamedTuple
 import jax
 
 from seq2slim import pruning
+from seq2slim.files import write_atomically
 from seq2slim.models import Seq2Seq, Seq2SeqConfig, init_params, weight_classes
 from seq2slim.pipeline.done import Damaged
-from seq2slim.pipeline.results import write_atomically
 from seq2slim.training.checkpoints import Checkpoints
 
 MODEL, CONFIG = "model", "model.json"

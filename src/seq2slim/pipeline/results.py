@@ -7,13 +7,13 @@ Both are keyed by the identity of the stage that yielded them. NaN and infinitie
 """
 
 import json
-import os
 import re
 from pathlib import Path
 from typing import Any
 
 from rich.table import Table
 
+from seq2slim.files import write_atomically
 from seq2slim.training.metrics import decoded, encoded
 
 ROWS = "rows.jsonl"
@@ -127,25 +127,6 @@ def rich_table(rows: list[dict], columns: dict[str, str] | list[str], title: str
     for row, mark in zip(rows, marks):
         shown.add_row(*(_cell(row, name, columns) for name in columns), *([mark] if any(marks) else []))
     return shown
-
-
-def write_atomically(path: Path, text: str):
-    """Writes a whole text file or leaves what was there; on the disk when this returns."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with temporary.open("w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
 
 
 def _order(row: dict) -> list[str]:

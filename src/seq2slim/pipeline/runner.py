@@ -24,11 +24,10 @@ from typing import Literal, NamedTuple
 
 from rich.table import Table
 
+from seq2slim.files import locked, write_atomically
 from seq2slim.pipeline.console import Console, duration
 from seq2slim.pipeline.context import SCRATCH, Context
 from seq2slim.pipeline.done import CONFIG, DONE, LOCK, Damaged, read_done, write_done
-from seq2slim.pipeline.lock import locked
-from seq2slim.pipeline.results import write_atomically
 from seq2slim.pipeline.stage import Stage, StopRequested, config_of, home_name, identity, parents
 
 

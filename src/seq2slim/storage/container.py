@@ -18,6 +18,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
+from seq2slim.files import written_whole
+
 SEAL = "sha256"
 HEADER_LIMIT = 1 << 18  # bytes; parsed JSON takes up to 25 times its text, and must stay far under 16 MB
 _DIGEST = hashlib.sha256().digest_size
@@ -53,24 +55,11 @@ def write_container(path: Path, metadata: dict[str, str], lengths: dict[str, int
     header += b" " * (-len(header) % 8)
     if len(header) > HEADER_LIMIT:
         raise ValueError(f"the header of {path} would have {len(header):,} bytes, more than {HEADER_LIMIT:,}")
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with temporary.open("wb") as file:
-            sealed = _Sealed(file)
-            sealed.write(len(header).to_bytes(8, "little") + header)
-            shutil.copyfileobj(payload, sealed, _COPY)
-            file.write(sealed.digest())
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    with written_whole(path) as file:
+        sealed = _Sealed(file)
+        sealed.write(len(header).to_bytes(8, "little") + header)
+        shutil.copyfileobj(payload, sealed, _COPY)
+        file.write(sealed.digest())
 
 
 def read_container(path: Path, limit_bytes: int) -> Container:

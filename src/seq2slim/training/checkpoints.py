@@ -23,6 +23,7 @@ from typing import Any, NamedTuple
 
 import jax
 
+from seq2slim.files import fsync
 from seq2slim.training.items import (
     CheckpointError,
     compare,
@@ -33,7 +34,7 @@ from seq2slim.training.items import (
     shapes,
     write_items,
 )
-from seq2slim.training.manifest import fsync, verified, write_manifest
+from seq2slim.training.manifest import verified, write_manifest
 
 _NAME = re.compile(r"step_(\d{8,})(-best)?")
 _LEFTOVERS = ("saving-", "removing-")

@@ -5,8 +5,9 @@ It is written last, when all else is on the disk: a folder with a manifest is a 
 
 import hashlib
 import json
-import os
 from pathlib import Path
+
+from seq2slim.files import file_sha256, fsync
 
 MANIFEST = "manifest.json"
 
@@ -19,7 +20,7 @@ def write_manifest(folder: Path, step: int, best: bool, items: dict[str, dict[st
     files = {}
     for path in _files(folder):
         fsync(path)
-        files[path.relative_to(folder).as_posix()] = {"size": path.stat().st_size, "sha256": _sha256(path)}
+        files[path.relative_to(folder).as_posix()] = {"size": path.stat().st_size, "sha256": file_sha256(path)}
     with (folder / MANIFEST).open("x") as manifest:
         manifest.write(_manifest_text({"step": step, "best": best, "items": items, "files": files}))
     fsync(folder / MANIFEST)
@@ -49,18 +50,9 @@ def verified(folder: Path, step: int, best: bool, items: set[str]) -> dict:
             continue
         if (size := (folder / name).stat().st_size) != file["size"]:
             raise ValueError(f"{name} has {size} bytes instead of {file['size']}")
-        if _sha256(folder / name) != file["sha256"]:
+        if file_sha256(folder / name) != file["sha256"]:
             raise ValueError(f"{name} fails its checksum")
     return manifest
-
-
-def fsync(path: Path):
-    """Forces a file, or the entries of a folder, to the disk."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _manifest_text(manifest: dict) -> str:
@@ -70,8 +62,3 @@ def _manifest_text(manifest: dict) -> str:
 
 def _files(folder: Path) -> list[Path]:
     return sorted(path for path in folder.rglob("*") if not path.is_dir())
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

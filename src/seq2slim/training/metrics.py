@@ -15,6 +15,8 @@ from tensorboardX.event_file_writer import EventsWriter
 from tensorboardX.proto.event_pb2 import Event, SessionLog
 from tensorboardX.summary import scalar
 
+from seq2slim.files import write_atomically
+
 METRICS = "metrics.jsonl"
 _LOOK_EVERY = 60  # seconds after which TensorBoard, which reads along, sees what is new
 _NON_FINITE = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
@@ -104,13 +106,8 @@ def cut_back(path: Path, step: int):
     """
     if not path.exists():
         return
-    kept = [json.dumps(encoded(row)) + "\n" for row in read_metrics(path) if row["step"] <= step]
-    temporary = path.with_name(f"{path.name}.tmp")
-    with temporary.open("w", encoding="utf-8") as file:
-        file.writelines(kept)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(temporary, path)
+    kept = (json.dumps(encoded(row)) + "\n" for row in read_metrics(path) if row["step"] <= step)
+    write_atomically(path, "".join(kept))
 
 
 def read_metrics(path: Path) -> list[dict]:

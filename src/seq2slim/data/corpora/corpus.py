@@ -83,9 +83,3 @@ class Corpus:
 def content_hash(digests: Mapping[str, tuple[str, str]]) -> str:
     """One hash for a corpus from the SHA-256 hex digest of its files, `digests[split] = (source, target)`."""
     return hashlib.sha256("".join(digest for split in SPLITS for digest in digests[split]).encode()).hexdigest()
-
-
-def file_sha256(path: Path) -> str:
-    """The SHA-256 hex digest of a file, streamed."""
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

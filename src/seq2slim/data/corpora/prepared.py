@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import json
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
-from seq2slim.data.corpora.corpus import SPLITS, Corpus, content_hash, file_sha256
+from seq2slim.data.corpora.corpus import SPLITS, Corpus, content_hash
 from seq2slim.data.corpora.lines import write_pairs
+from seq2slim.files import file_sha256, locked
 
 Pairs = Iterable[tuple[str, str]]
 MANIFEST = "manifest.json"
@@ -39,7 +39,8 @@ def prepare(
     home = cache / name
     expected = {file for split in SPLITS for file in _files(split, languages)}
     if _problem(home, version, expected) is not None:
-        with _locked(cache / f".{name}.lock"):
+        cache.mkdir(parents=True, exist_ok=True)
+        with locked(cache / f".{name}.lock", lambda holder: report(f"{name}: {holder} prepares it; waiting")):
             problem = _problem(home, version, expected)  # another process may have built it meanwhile
             if problem is not None:
                 if home.exists():
@@ -56,15 +57,6 @@ def prepare(
         splits,
         content_hash({split: tuple(digests[path.name] for path in splits[split]) for split in SPLITS}),
     )
-
-
-@contextlib.contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    """Holds the lock file `path`; the system lets go of it when the process ends, however it ends."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with open(path, "wb") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
 
 
 def _files(split: str, languages: tuple[str, str]) -> tuple[str, str]:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from seq2slim.data.corpora.corpus import file_sha256
+from seq2slim.files import file_sha256
 
 
 @dataclass(frozen=True)

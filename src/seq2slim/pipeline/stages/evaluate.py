@@ -13,8 +13,8 @@ from seq2slim import pruning
 from seq2slim.data import batching
 from seq2slim.evaluation.bleu import bleu, check_tokenizer, paired_bootstrap
 from seq2slim.evaluation.translate import UnknownWords, translate
+from seq2slim.files import write_atomically
 from seq2slim.pipeline.model_files import Model, load_model
-from seq2slim.pipeline.results import write_atomically
 from seq2slim.pipeline.search import SearchConfig, make_search
 from seq2slim.pipeline.stage import Stage, home_name
 from seq2slim.pipeline.stages import text as texts

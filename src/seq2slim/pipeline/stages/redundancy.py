@@ -13,9 +13,9 @@ import numpy as np
 from seq2slim import pruning
 from seq2slim.data.vocabulary import BOS, EOS, PAD
 from seq2slim.evaluation.statistics import spearman
+from seq2slim.files import write_atomically
 from seq2slim.models import Seq2SeqConfig, weight_classes
 from seq2slim.pipeline.model_files import load_model
-from seq2slim.pipeline.results import write_atomically
 from seq2slim.pipeline.stage import Stage, home_name
 from seq2slim.pipeline.stages import text as texts
 

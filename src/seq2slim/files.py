@@ -1,0 +1,83 @@
+"""Files that are there whole or not at all, what vouches for them, and a lock between processes."""
+
+import contextlib
+import fcntl
+import hashlib
+import os
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+
+@contextlib.contextmanager
+def written_whole(path: Path) -> Iterator[BinaryIO]:
+    """A new binary file that becomes `path` at the end of the `with` block, when it is on the disk.
+
+    An exception leaves what was there before, and nothing else.
+    """
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with temporary.open("wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    fsync(path.parent)
+
+
+def write_atomically(path: Path, content: str | bytes):
+    """Writes a whole file (text as UTF-8) or leaves what was there; on the disk when this returns."""
+    with written_whole(path) as file:
+        file.write(content.encode() if isinstance(content, str) else content)
+
+
+def fsync(path: Path):
+    """Forces a file, or the entries of a folder, to the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def file_sha256(path: Path) -> str:
+    """The SHA-256 (64 hex digits) of a file, streamed."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+@contextlib.contextmanager
+def locked(path: Path, waiting: Callable[[str], None] = lambda holder: None, poll: Callable[[], None] = lambda: None):
+    """Holds an exclusive flock on `path` (made if missing, never deleted) for the time of a `with` block.
+
+    The kernel releases it however its holder dies.
+
+    Args:
+      path: the lock file; names its holder, for people.
+      waiting: called once with the holder's name when somebody else has the lock.
+      poll: called every 0.2 s while waiting; may raise to give up.
+    """
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+    try:
+        if not _taken(descriptor):
+            waiting(os.pread(descriptor, 100, 0).decode(errors="replace").strip() or "another process")
+            while not _taken(descriptor):
+                poll()
+                time.sleep(0.2)
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, f"process {os.getpid()} on {os.uname().nodename}\n".encode(), 0)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _taken(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

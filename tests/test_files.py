@@ -1,0 +1,38 @@
+"""Files are whole or not there; the lock lets one process in at a time (tests/pipeline/test_faults.py)."""
+
+import hashlib
+import os
+
+import pytest
+
+from seq2slim.files import file_sha256, write_atomically, written_whole
+
+
+def test_a_write_that_fails_leaves_what_was_there(tmp_path, monkeypatch):
+    write_atomically(tmp_path / "x", "old")
+
+    def full(_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="No space"):
+        write_atomically(tmp_path / "x", "new")
+    assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [("x", "old")]
+
+
+def test_an_interrupted_write_leaves_nothing(tmp_path):
+    def half():
+        with written_whole(tmp_path / "x") as file:
+            file.write(b"half")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        half()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_bytes_text_and_their_hash(tmp_path):
+    write_atomically(tmp_path / "text", "süß\n")
+    write_atomically(tmp_path / "bytes", "süß\n".encode())
+    assert (tmp_path / "text").read_bytes() == (tmp_path / "bytes").read_bytes() == "süß\n".encode()
+    assert file_sha256(tmp_path / "text") == hashlib.sha256("süß\n".encode()).hexdigest()
