@@ -75,6 +75,22 @@ def test_evaluate_needs_parallel_files(toy, tmp_path, capsys):
     assert "has 1 lines and" in capsys.readouterr().err
 
 
+def test_evaluate_takes_its_options_and_refuses_them_before_the_work(toy, tmp_path, capsys, monkeypatch):
+    paths = [tmp_path / side for side in ("source", "reference")]
+    for path, side in zip(paths, ("letters", "reversed")):
+        path.write_text("".join(f"{line}\n" for line in toy.lines("test", side)[:8]))
+    command = ["evaluate", "--run", str(toy.homes["retrained"]), "--test", *map(str, paths)]
+    assert cli.main([*command, "--beam", "2", "--tokenize", "none", "--replace-unknown", "copy"]) == 0
+    shown = capsys.readouterr().out
+    found = re.findall(r"BLEU (greedy|beam 2) +([\d.]+)", shown)
+    assert [name for name, _ in found] == ["greedy", "beam 2"]
+    assert "|tok:none|" in shown
+
+    monkeypatch.setattr("seq2slim.cli.evaluate.chosen", lambda *_: pytest.fail("the model was loaded"))
+    assert cli.main([*command, "--tokenize", "13b"]) == 2
+    assert "tokenize must be one of" in capsys.readouterr().err
+
+
 def test_inspect_shows_lineage_metrics_and_weights(toy, capsys):
     assert cli.main(["inspect", str(toy.homes["retrained"])]) == 0
     shown = capsys.readouterr().out

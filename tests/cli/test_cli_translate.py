@@ -14,6 +14,7 @@ from seq2slim import cli
 from seq2slim.cli import translate
 from seq2slim.data.corpora.lines import forgiving_lines
 from seq2slim.decoding import LengthPenalty
+from seq2slim.pipeline import translator
 
 
 @pytest.fixture(scope="module")
@@ -226,3 +227,21 @@ def test_memory_of_200_000_lines_is_that_of_2_000(toy, tmp_path):
 def test_what_replaces_unknown_words_is_one_of_three(model, wrong, told):
     with pytest.raises(ValueError, match=told):
         model.translate(["a b"], replace_unknown=wrong)
+
+
+def test_options_of_the_search_reach_it(toy, monkeypatch):
+    asked = {}
+
+    def stream(translator, lines, search, replace_unknown, n_best, *, window, report):
+        asked.update(search=search, replace_unknown=replace_unknown, n_best=n_best, window=window, lines=list(lines))
+        return iter(())
+
+    monkeypatch.setattr(translator.Translator, "stream", stream)
+    out = io.TextIOWrapper(io.BytesIO())
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"a b\nc\n")))
+    monkeypatch.setattr("sys.stdout", out)
+    words = ["--replace-unknown", "copy", "--limits", "paper", "--batch-size", "3", "--window", "7", "--alpha", "0.5"]
+    assert cli.main(["translate", "--run", str(toy.homes["retrained"]), *words]) == 0
+    search = asked.pop("search")
+    assert (search.limits, search.batch_size, search.length_penalty.alpha) == ("paper", 3, 0.5)
+    assert asked == {"replace_unknown": "copy", "n_best": 1, "window": 7, "lines": ["a b", "c"]}
