@@ -48,7 +48,8 @@ def make_optimizer(config: OptimizerConfig, rate: optax.Schedule) -> optax.Gradi
 
     Args: config: rule, clip norm and decay; its learning rate is in `rate` already. rate: step -> learning rate.
     """
-    rule = {"sgd": optax.identity, "adam": optax.scale_by_adam, "adagrad": scale_by_adagrad}[config.name]()
+    adam = partial(optax.scale_by_adam, b2=config.second_moment)
+    rule = {"sgd": optax.identity, "adam": adam, "adagrad": scale_by_adagrad}[config.name]()
     clip = optax.clip_by_global_norm(config.clip_norm) if config.clip_norm else optax.identity()
     decay = optax.identity()
     if config.weight_decay:
