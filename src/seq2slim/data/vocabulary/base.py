@@ -1,0 +1,122 @@
+"""What every vocabulary can do, and how it is kept in a file."""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import json
+import logging
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+
+from seq2slim.data.vocabulary.config import BOS, EOS, PAD, VocabularyConfig
+from seq2slim.files import write_atomically
+
+_FORMAT = "seq2slim vocabulary 1"
+_CLASSES: dict[str, type[Vocabulary]] = {}  # by kind
+_log = logging.getLogger(__name__).info
+
+
+class Vocabulary(ABC):
+    """Token ids of one language: PAD=0, UNK=1, BOS=2, EOS=3, then the tokens of the text.
+
+    Text never yields PAD, BOS or EOS, whatever it contains: "</s>" in a sentence is an ordinary (maybe unknown)
+    token.
+    """
+
+    kind: str
+
+    def __init_subclass__(cls, kinds: Iterable[str]):
+        _CLASSES.update(dict.fromkeys(kinds, cls))
+
+    @abstractmethod
+    def __init__(self, kind: str, payload: bytes): ...
+
+    @classmethod
+    @abstractmethod
+    def _train(cls, lines: Iterable[str], config: VocabularyConfig) -> Vocabulary: ...
+
+    @staticmethod
+    def train(lines: Iterable[str], config: VocabularyConfig, report: Callable[[str], None] = _log) -> Vocabulary:
+        """A vocabulary of `config.size` ids, or of fewer where the text supports no more; pure in its arguments.
+
+        Args:
+          lines: sentences, read once. SentencePiece sees an even thinning of them when they are more than 500,000.
+          report: called with a line of text when the vocabulary is smaller than asked.
+        Raises: ValueError if the lines hold no token, or if `size` is too small for a piece for each character.
+        """
+        trained = _CLASSES[config.kind]._train(lines, config)
+        if len(trained) < config.size:
+            report(f"{config.kind} vocabulary: the text supports {len(trained)} ids, not the {config.size} asked for")
+        return trained
+
+    @abstractmethod
+    def encode_many(self, lines: Sequence[str]) -> list[list[int]]:
+        """The ids of each line, without BOS and EOS."""
+
+    @abstractmethod
+    def tokens(self, line: str) -> list[str]:
+        """The surface of each token of `line`, also of the unknown ones: tokens(line)[i] belongs to encode(line)[i]."""
+
+    @abstractmethod
+    def token(self, token_id: int) -> str:
+        """The surface of one id, "<unk>" for UNK. Raises IndexError outside [0, len)."""
+
+    @abstractmethod
+    def join(self, tokens: Iterable[str]) -> str:
+        """Text from surface tokens, the inverse of `tokens` up to white space and Unicode normalisation."""
+
+    @abstractmethod
+    def __len__(self) -> int: ...
+
+    @abstractmethod
+    def _payload(self) -> bytes: ...
+
+    def encode(self, line: str) -> list[int]:
+        """The ids of `line`, without BOS and EOS."""
+        return self.encode_many([line])[0]
+
+    def decode(self, ids: Iterable[int]) -> str:
+        """Text of `ids`: stops at EOS, drops PAD and BOS, writes "<unk>" for UNK."""
+        before_end = itertools.takewhile(lambda token_id: token_id != EOS, map(int, ids))
+        return self.join(self.token(token_id) for token_id in before_end if token_id not in (PAD, BOS))
+
+    @property
+    def sha256(self) -> str:
+        """Identity of the vocabulary: equal hashes tokenise equally."""
+        return hashlib.sha256(f"{self.kind}\n".encode() + self._payload()).hexdigest()
+
+    def save(self, path: Path) -> None:
+        """Writes one file: a line of JSON that says what it is, then the SentencePiece model or the words. Atomic."""
+        header = {"format": _FORMAT, "kind": self.kind, "size": len(self), "sha256": self.sha256}
+        write_atomically(Path(path), json.dumps(header).encode() + b"\n" + self._payload())
+
+    @staticmethod
+    def load(path: Path) -> Vocabulary:
+        """The vocabulary that `save` wrote. Raises ValueError if the file is another one, cut short or damaged."""
+        return Vocabulary.from_bytes(Path(path).read_bytes(), str(path))
+
+    @staticmethod
+    def from_bytes(content: bytes, path: str) -> Vocabulary:
+        """The same from the content of such a file; `path` names it in errors."""
+        head, _, payload = content.partition(b"\n")
+        try:
+            header = json.loads(head)
+            known = header["format"] == _FORMAT and header["kind"] in _CLASSES
+        except (ValueError, TypeError, KeyError):
+            known = False
+        if not known:
+            raise ValueError(f"{path} is no vocabulary file (its first line is not that of {_FORMAT!r})")
+        if hashlib.sha256(f"{header['kind']}\n".encode() + payload).hexdigest() != header["sha256"]:
+            raise ValueError(
+                f"{path} is damaged (its content does not have the SHA-256 in its first line): train it again"
+            )
+        return _CLASSES[header["kind"]](header["kind"], payload)
+
+
+def in_bounds(token_id: int, vocabulary: Vocabulary) -> int:
+    """The id itself. Raises: IndexError outside [0, len)."""
+    if not 0 <= token_id < len(vocabulary):
+        raise IndexError(f"token id {token_id} is outside the vocabulary's [0, {len(vocabulary)})")
+    return token_id

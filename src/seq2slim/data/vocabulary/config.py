@@ -1,0 +1,44 @@
+"""How text becomes tokens: the four special ids, and the choice of a vocabulary."""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import dataclass, replace
+
+PAD, UNK, BOS, EOS = 0, 1, 2, 3
+SPECIAL = ("<pad>", "<unk>", "<s>", "</s>")
+KINDS = ("unigram", "bpe", "words")
+
+
+@dataclass(frozen=True)
+class VocabularyConfig:
+    """How text becomes tokens.
+
+    kind: "unigram" or "bpe" (SentencePiece subwords), or "words" (the most frequent whitespace tokens).
+    size: number of ids, the four special ones included. A text that supports fewer gives a smaller vocabulary.
+    joint: one vocabulary for source and target, trained on both, instead of one a side.
+    source_size: size of the source's vocabulary where it is another; 0: as `size`. Words of the source cost no
+        operation in training or decoding, only embeddings.
+    """
+
+    kind: str = "unigram"
+    size: int = 8000
+    joint: bool = False
+    source_size: int = 0
+
+    def __post_init__(self):
+        if self.kind not in KINDS:
+            near = difflib.get_close_matches(str(self.kind), KINDS, n=1, cutoff=0.0)[0]
+            raise ValueError(
+                f"unknown kind of vocabulary {self.kind!r}: did you mean {near!r}? There are {', '.join(KINDS)}"
+            )
+        for name, size in (("size", self.size), ("source_size", self.source_size or self.size)):
+            if size <= len(SPECIAL):
+                raise ValueError(f"{name}={size}: a vocabulary needs more than its {len(SPECIAL)} special ids")
+        if self.joint and self.source_size:
+            raise ValueError(f"source_size={self.source_size}: a joint vocabulary has one size; set it to 0")
+
+    @property
+    def source(self) -> VocabularyConfig:
+        """The source's own."""
+        return replace(self, size=self.source_size or self.size, source_size=0)
