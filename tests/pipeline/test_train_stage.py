@@ -19,7 +19,7 @@ from seq2slim.pipeline.runner import Runner
 from seq2slim.pipeline.search import SearchConfig, make_search
 from seq2slim.pipeline.stages import text as texts
 from seq2slim.pipeline.stages.text import Text
-from seq2slim.pipeline.stages.train import Train, thinned
+from seq2slim.pipeline.stages.train import Train, with_dropout
 from seq2slim.training.checkpoints import Checkpoints
 from seq2slim.training.config import OptimizerConfig, ScheduleConfig, TrainingConfig
 from seq2slim.training.metrics import read_metrics
@@ -93,9 +93,12 @@ def test_dropout_is_scaled_by_the_root_of_the_density():
     config = PRESETS["tiny"](8, 8, dropout=0.4, output_dropout=0.2, lstm_bias=True)
     params = init_params(config, jax.random.key(0))
     dense = Model(config, params, None, True)
-    assert thinned(dense) == config
+    by_density = TrainingConfig(dropout_by_density=True)
+    assert with_dropout(dense, by_density) == with_dropout(dense, TrainingConfig()) == config
     masks = pruning.class_blind(params, sparsity=0.75)
-    scaled = thinned(dense._replace(masks=masks))
+    scaled = with_dropout(dense._replace(masks=masks), by_density)
     assert scaled.dropout == pytest.approx(0.2, rel=1e-3)
     assert scaled.output_dropout == pytest.approx(0.1, rel=1e-3)
     assert replace(scaled, dropout=0.4, output_dropout=0.2) == config
+    twice = with_dropout(dense._replace(masks=masks), replace(by_density, dropout_scale=2.0))
+    assert (twice.dropout, twice.output_dropout) == pytest.approx((0.4, 0.2), rel=1e-3)

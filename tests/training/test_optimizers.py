@@ -42,12 +42,12 @@ def adagrad(history, t):
     return history[-1] / (np.sqrt(sum(g * g for g in history)) + 1e-10)
 
 
-def adam(history, t):
+def adam(history, t, decay=0.999):
     """Kingma & Ba 2015, algorithm 1, unrolled over the history of gradients."""
     weights = [0.9 ** (t - s) for s in range(t + 1)]
     mean = (1 - 0.9) * sum(w * g for w, g in zip(weights, history)) / (1 - 0.9 ** (t + 1))
-    weights = [0.999 ** (t - s) for s in range(t + 1)]
-    square = (1 - 0.999) * sum(w * g * g for w, g in zip(weights, history)) / (1 - 0.999 ** (t + 1))
+    weights = [decay ** (t - s) for s in range(t + 1)]
+    square = (1 - decay) * sum(w * g * g for w, g in zip(weights, history)) / (1 - decay ** (t + 1))
     return mean / (np.sqrt(square) + 1e-8)
 
 
@@ -68,6 +68,16 @@ def test_equals_the_numpy_loop(rule, clip_norm):
     # The clip is tried on both sides.
     assert min(norms) < 3
     assert max(norms) > 2
+
+
+def test_adams_second_moment_decays_as_asked():
+    with jax.enable_x64(True):
+        got = run(OptimizerConfig("adam", clip_norm=0, second_moment=0.9))
+    params = list(START)
+    for t in range(len(GRADIENTS)):
+        for k in range(len(SHAPES)):
+            params[k] = params[k] - rate(t) * adam([gradients[k] for gradients in GRADIENTS[: t + 1]], t, 0.9)
+            np.testing.assert_allclose(got[t][k], params[k], rtol=1e-7, atol=1e-10)
 
 
 def test_the_first_adagrad_step_has_the_size_of_the_rate():

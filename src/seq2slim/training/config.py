@@ -94,6 +94,7 @@ class TrainingConfig:
       batch_size: sentence pairs a step.
       shapes: at most so many padded batch shapes; each is compiled once, fewer pad more.
       label_smoothing: e of `losses.cross_entropy`.
+      dropout_scale: the model's dropout rates are multiplied by this while it trains here.
       dropout_by_density: a pruned model's dropout rates are multiplied by sqrt(density): with fewer weights to
         co-adapt it needs less of it (Han et al. 2015, sec. 3.2). A dense model keeps its rates.
       average_decay: decay of the exponential moving average of the parameters, which is then what is evaluated and
@@ -111,6 +112,7 @@ class TrainingConfig:
     optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
     schedule: ScheduleConfig = field(default_factory=ScheduleConfig)
     label_smoothing: float = 0.0
+    dropout_scale: float = 1.0
     dropout_by_density: bool = False
     average_decay: float = 0.0
     evaluations_per_epoch: int = 1
@@ -125,6 +127,8 @@ class TrainingConfig:
         for name in ("label_smoothing", "average_decay"):
             if not 0 <= getattr(self, name) < 1:
                 raise ValueError(f"{name} must be in [0, 1), got {getattr(self, name)}")
+        if self.dropout_scale < 0:
+            raise ValueError(f"dropout_scale must not be negative, got {self.dropout_scale}")
 
 
 @dataclass(frozen=True)

@@ -122,11 +122,11 @@ class _Watcher(NamedTuple):
         self.context.console.say(line)
 
 
-def thinned(model: Model) -> Seq2SeqConfig:
-    """The model's configuration with its dropout rates times sqrt(density) (Han et al. 2015, sec. 3.2)."""
-    if model.masks is None:
-        return model.config
-    scale = math.sqrt(1 - pruning.count(model.masks).sparsity)
+def with_dropout(model: Model, training: TrainingConfig) -> Seq2SeqConfig:
+    """The model's configuration with the dropout rates that it trains with here."""
+    scale = training.dropout_scale
+    if training.dropout_by_density and model.masks is not None:
+        scale *= math.sqrt(1 - pruning.count(model.masks).sparsity)
     rates = {name: scale * getattr(model.config, name) for name in ("dropout", "output_dropout")}
     return replace(model.config, **rates)
 
@@ -165,7 +165,7 @@ def _train(stage: Train | Retrain, model: Model, config: TrainingConfig, home: P
         config.schedule, config.optimizer.learning_rate, steps_per_epoch, total_steps(config, steps_per_epoch)
     )
     optimizer = make_optimizer(config.optimizer, rate)
-    module = Seq2Seq(thinned(model)) if config.dropout_by_density else model.module
+    module = Seq2Seq(with_dropout(model, config))
     losses, more = taught(stage, model, context)
     step = make_train_step(module, optimizer, config, rate, losses)
     run = Run(
