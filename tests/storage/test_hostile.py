@@ -299,15 +299,20 @@ def test_descriptions_that_do_not_fit_are_named(target, lossless, change, compla
     assert any(part in message for part in complaint.split("|")), message
 
 
-@pytest.mark.parametrize("codec", ["codebook16", "int8"])
-def test_values_outside_their_table_are_refused(tmp_path, target, codec):
-    """An index beyond the codebook; a scale or an entry that is not a number."""
+@pytest.mark.parametrize(
+    ("codec", "name", "byte", "told"),
+    [
+        ("codebook16", "values", 0xFF, "a value is entry 255"),
+        ("int8", "scales_1", 0xFF, "a scale is negative or not finite"),
+        ("int8", "scales_1", 0xBF, "a scale is negative or not finite"),  # negative and finite
+    ],
+)
+def test_values_outside_their_table_are_refused(tmp_path, target, codec, name, byte, told):
+    """An index beyond the codebook; a scale that is none."""
     header, payload = parts(small_file(tmp_path, codec).read_bytes())
-    name, part = {"codebook16": ("values", 255), "int8": ("scales_1", 255)}[codec]
-    spots = {"codebook16": "a value is entry 255", "int8": "a scale is negative or not finite"}
     lengths = _leaf(header)["parts"][name]
     old = header[f"encoder/kernel:{name}"]["data_offsets"]
-    new = frames.compress(np.full(lengths[0], part, np.uint8))
+    new = frames.compress(np.full(lengths[0], byte, np.uint8))
     shift = new.stored - (old[1] - old[0])
     payload = payload[: old[0]] + b"".join(new.frames) + payload[old[1] :]
     lengths[1:] = [new.stored]
@@ -316,7 +321,7 @@ def test_values_outside_their_table_are_refused(tmp_path, target, codec):
             begin, end = entry["data_offsets"]
             begin += shift * (begin >= old[1])
             entry.update(data_offsets=[begin, end + shift], shape=[end + shift - begin])
-    assert spots[codec] in refused(target, sealed(header, payload))
+    assert told in refused(target, sealed(header, payload))
 
 
 def test_what_is_no_regular_file_is_not_read(tmp_path):
