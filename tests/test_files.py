@@ -2,6 +2,8 @@
 
 import hashlib
 import os
+import subprocess
+import sys
 
 import pytest
 
@@ -36,3 +38,15 @@ def test_bytes_text_and_their_hash(tmp_path):
     write_atomically(tmp_path / "bytes", "süß\n".encode())
     assert (tmp_path / "text").read_bytes() == (tmp_path / "bytes").read_bytes() == "süß\n".encode()
     assert file_sha256(tmp_path / "text") == hashlib.sha256("süß\n".encode()).hexdigest()
+
+
+def test_what_a_kill_leaves_goes_with_the_next_writing(tmp_path):
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    node = os.uname().nodename
+    left = {name: tmp_path / name for name in (f".x.{node}-{dead.pid}.tmp", f".x.{node}-1.tmp", ".x.elsewhere-7.tmp")}
+    for path in left.values():
+        path.write_bytes(b"half")
+    write_atomically(tmp_path / "x", "whole")
+    # That of a process that lives, and of another machine, stay.
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted([*list(left)[1:], "x"])

@@ -2,6 +2,7 @@
 
 import contextlib
 import fcntl
+import glob
 import hashlib
 import os
 import time
@@ -14,9 +15,13 @@ from typing import BinaryIO
 def written_whole(path: Path) -> Iterator[BinaryIO]:
     """A new binary file that becomes `path` at the end of the `with` block, when it is on the disk.
 
-    An exception leaves what was there before, and nothing else.
+    An exception leaves what was there before, and nothing else; what a kill leaves goes with the next writing.
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    prefix = f".{path.name}.{os.uname().nodename}-"
+    for left in path.parent.glob(f"{glob.escape(prefix)}*.tmp"):
+        if not _lives(left.name.removeprefix(prefix).removesuffix(".tmp")):
+            left.unlink(missing_ok=True)
+    temporary = path.with_name(f"{prefix}{os.getpid()}.tmp")
     try:
         with temporary.open("wb") as file:
             yield file
@@ -73,6 +78,16 @@ def locked(path: Path, waiting: Callable[[str], None] = lambda holder: None, pol
         yield
     finally:
         os.close(descriptor)
+
+
+def _lives(process: str) -> bool:
+    try:
+        os.kill(int(process), 0)
+    except (ValueError, ProcessLookupError):
+        return False
+    except PermissionError:
+        pass
+    return True
 
 
 def _taken(descriptor: int) -> bool:

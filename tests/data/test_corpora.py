@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from seq2slim.data import corpora
 from seq2slim.data.corpora import CorpusConfig, read_lines, write_lines
+from seq2slim.data.corpora.prepared import prepare
 
 SPLITS = ("train", "valid", "test")
 
@@ -164,6 +165,24 @@ def test_many_at_once_build_it_one_time(tmp_path):
     with ThreadPoolExecutor(8) as pool:
         assert all(again == corpus for again in pool.map(load, range(8)))
     assert sum("building it again" in line for line in said) == 1
+
+
+def test_pairs_are_drawn_as_they_are_written_and_a_failure_leaves_nothing(tmp_path):
+    def pairs(fails):
+        yield "a", "b"
+        assert [path.name for path in tmp_path.iterdir() if path.is_dir()] != []  # the first is being written
+        if fails:
+            raise OSError("the source went away")
+        yield "c", "d"
+
+    def prepared(fails):
+        splits = {split: pairs(fails) for split in ("train", "valid", "test")}
+        return prepare("set", ("x", "y"), 1, tmp_path, lambda: splits, print)
+
+    with pytest.raises(OSError, match="went away"):
+        prepared(fails=True)
+    assert [path.name for path in tmp_path.iterdir()] == [".set.lock"]
+    assert list(read_lines(prepared(fails=False).splits["valid"][1])) == ["b", "d"]
 
 
 def test_hash_by_hand(tmp_path):

@@ -15,9 +15,9 @@ from seq2slim.data.vocabulary import (
     UNK,
     Vocabulary,
     VocabularyConfig,
-    thin,
     train_vocabularies,
 )
+from seq2slim.data.vocabulary.pieces import thin
 
 WORDS = ["the", "quick", "brown", "fox", "jumps", "over", "a", "lazy", "dog", "while", "seven", "wizards", "box"]
 LINES = [" ".join(random.Random(seed).choices(WORDS, k=8)) for seed in range(300)]
@@ -105,6 +105,9 @@ def test_saved_and_loaded(vocabulary, tmp_path):
         path.write_bytes(other)
         with pytest.raises(ValueError, match="is no vocabulary file"):
             Vocabulary.load(path)
+    path.write_bytes(content.replace(f'"kind": "{vocabulary.kind}"'.encode(), b'"kind": "glyphs"', 1))
+    with pytest.raises(ValueError, match="of kind 'glyphs'; there are unigram, bpe, words"):
+        Vocabulary.load(path)
 
 
 def test_joint_is_one_vocabulary_of_both_sides():

@@ -104,7 +104,6 @@ class TestDecode:
         with pytest.raises(StopRequested, match="are decoded and saved"):
             decoded.run(tmp_path, stopping)
         assert not (tmp_path / teacher_corpus.MANIFEST).exists()
-        (scratch / "shards-of-1" / ".shard-000005.tmp").write_bytes(b"torn by a kill")
         decoded.run(tmp_path, _Stopping(context, scratch, lambda: False))
         assert made == [f"shard-{index:06d}" for index in range(6)]
         for name in FILES:

@@ -124,3 +124,8 @@ def test_how_text_becomes_tokens_changes_everything(text):
     before = chain(text)
     assert changed(before, chain(replace(text, max_length=20))) == EVERYTHING
     assert changed(before, chain(replace(text, vocabulary=VocabularyConfig("words", 30)))) == EVERYTHING
+
+
+def test_an_unknown_tokenizer_is_refused_before_there_is_a_model_to_evaluate(text):
+    with pytest.raises(ValueError, match="tokenize must be one of"):
+        Evaluate(Train(text), tokenize="13b")

@@ -101,13 +101,13 @@ def paired_bootstrap(
 
 
 def check_tokenizer(tokenize: str):
-    """Raises: ValueError if sacreBLEU has no such tokenizer."""
-    if tokenize not in BLEU.TOKENIZERS:
-        raise ValueError(f"tokenize must be one of {sorted(BLEU.TOKENIZERS)}, got {tokenize!r}")
+    """Raises: ValueError if sacreBLEU has no such tokenizer, RuntimeError if it needs a package that is not here."""
+    _metric(tokenize, lowercase=False)
 
 
 def _metric(tokenize: str, lowercase: bool) -> BLEU:
-    check_tokenizer(tokenize)
+    if tokenize not in BLEU.TOKENIZERS:
+        raise ValueError(f"tokenize must be one of {sorted(BLEU.TOKENIZERS)}, got {tokenize!r}")
     # force: sacreBLEU otherwise warns on every call when lines end in " .", as text of word vocabularies does.
     return BLEU(tokenize=tokenize, lowercase=lowercase, force=True)
 

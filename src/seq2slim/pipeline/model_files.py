@@ -2,7 +2,6 @@
 
 import dataclasses
 import json
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -12,8 +11,8 @@ import jax
 from seq2slim import pruning
 from seq2slim.files import write_atomically
 from seq2slim.models import Seq2Seq, Seq2SeqConfig, init_params, weight_classes
-from seq2slim.pipeline.done import Damaged
-from seq2slim.training.checkpoints import Checkpoints
+from seq2slim.pipeline.done import DONE, Damaged
+from seq2slim.training.checkpoints import CheckpointError, Checkpoints
 
 MODEL, CONFIG = "model", "model.json"
 
@@ -34,8 +33,9 @@ class Model(NamedTuple):
 
 def save_model(home: Path, model: Model, text_home: Path):
     """Writes a model into its stage's home, with copies of the vocabularies of `text_home`."""
+    (home / CONFIG).unlink(missing_ok=True)
     for path in text_home.glob("*.vocabulary"):
-        shutil.copyfile(path, home / path.name)
+        write_atomically(home / path.name, path.read_bytes())
     items = {"params": model.params} | ({} if model.masks is None else {"masks": model.masks})
     Checkpoints(home / MODEL, keep=1).save(0, items)
     facts = {"config": dataclasses.asdict(model.config), "reverse_source": model.reverse_source}
@@ -43,11 +43,13 @@ def save_model(home: Path, model: Model, text_home: Path):
 
 
 def load_config(home: Path) -> Seq2SeqConfig:
-    """The architecture of the model that `save_model` wrote. Raises: ValueError if it is not there, or damaged."""
+    """The architecture of the model that `save_model` wrote. Raises: as `load_model`."""
     try:
         return Seq2SeqConfig(**_facts(home)["config"])
-    except (KeyError, TypeError) as error:
-        raise ValueError(f"{home / CONFIG} is damaged: {error}") from None
+    except (KeyError, TypeError, ValueError) as error:
+        if isinstance(error, Damaged) or not (home / CONFIG).is_file():
+            raise
+        raise _damaged(home, f"{CONFIG}: {error}") from None
 
 
 def load_model(home: Path, report: Callable[[str], None] = print) -> Model:
@@ -56,23 +58,37 @@ def load_model(home: Path, report: Callable[[str], None] = print) -> Model:
     Args: home: of the stage that made it. report: told in one line what is damaged.
     Raises: ValueError if it is not there, `Damaged` if it is not as it was written.
     """
-    facts = _facts(home)
-    config = Seq2SeqConfig(**facts["config"])
+    config, reverse_source = load_config(home), bool(_facts(home).get("reverse_source"))
     shapes = jax.eval_shape(lambda key: init_params(config, key), jax.random.key(0))
     saves = Checkpoints(home / MODEL, report=report)
     items = {"params": shapes}
     if "masks" in saves.items():
         prunable = pruning.classes_by_rules(shapes, weight_classes(config))
         items["masks"] = jax.eval_shape(lambda: pruning.all_true(shapes, prunable))
-    if (found := saves.restore(items)) is None:
-        raise Damaged(home, f"the model in {home} is damaged; its experiment, run again, makes it anew from its saves")
-    return Model(config, found[1]["params"], found[1].get("masks"), facts["reverse_source"])
+    try:
+        found = saves.restore(items)
+    except CheckpointError as error:
+        raise _damaged(home, str(error)) from None
+    if found is None:
+        raise _damaged(home, "no save of it is whole")
+    return Model(config, found[1]["params"], found[1].get("masks"), reverse_source)
 
 
 def _facts(home: Path) -> dict:
     if not (home / CONFIG).is_file():
         raise ValueError(f"{home} holds no model: {CONFIG} is missing")
     try:
-        return json.loads((home / CONFIG).read_text())
+        facts = json.loads((home / CONFIG).read_text())
     except ValueError as error:
-        raise ValueError(f"{home / CONFIG} is damaged: {error}") from None
+        raise _damaged(home, f"{CONFIG}: {error}") from None
+    if not isinstance(facts, dict):
+        raise _damaged(home, f"{CONFIG} holds no JSON object")
+    return facts
+
+
+def _damaged(home: Path, why: str) -> Damaged:
+    return Damaged(
+        home,
+        f"the model in {home} is damaged ({why}): remove {home / DONE} and run its experiment again, which makes it "
+        "from the last save",
+    )

@@ -150,10 +150,11 @@ class Runner:
         except StopRequested:
             raise
         except BaseException as error:
-            if isinstance(error, Damaged):
-                (error.home / DONE).unlink(missing_ok=True)
-                self._done.clear()
             self.console.finish()
+            if isinstance(error, Damaged):
+                self._done.clear()
+                with contextlib.suppress(OSError):  # the error itself says what to remove
+                    (error.home / DONE).unlink(missing_ok=True)
             self._say_how_to_go_on(f"{home.name} failed; what it saved is kept")
             raise
 

@@ -1,5 +1,6 @@
 """How a model is trained: one frozen dataclass a concept."""
 
+import math
 from dataclasses import dataclass, field, fields
 from typing import Literal, get_args, get_origin
 
@@ -62,8 +63,8 @@ class OptimizerConfig:
       weight_decay: each step takes weight_decay * rate of every matrix away (Loshchilov & Hutter 2019); the papers
         have none. It keeps weights that the loss does not need near zero, where magnitude pruning finds them.
       second_moment: decay of Adam's mean of squared gradients. After a gradient alone among zeros, as rows of rare
-        words have it, Adam moves a weight by up to 1 / sqrt(1 - second_moment) times the rate in the end: 32 of them
-        at 0.999, 7 at 0.98. What is smaller keeps rare words from growing large by a few occurrences.
+        words have it, Adam moves a weight in the end by about 1 / sqrt(1 - second_moment) times the rate: 32 times at
+        0.999, 8 at 0.98. What is smaller keeps rare words from growing large by a few occurrences.
     """
 
     name: Literal["sgd", "adam", "adagrad"] = "adam"
@@ -127,8 +128,8 @@ class TrainingConfig:
         for name in ("label_smoothing", "average_decay"):
             if not 0 <= getattr(self, name) < 1:
                 raise ValueError(f"{name} must be in [0, 1), got {getattr(self, name)}")
-        if self.dropout_scale < 0:
-            raise ValueError(f"dropout_scale must not be negative, got {self.dropout_scale}")
+        if not 0 <= self.dropout_scale < math.inf:
+            raise ValueError(f"dropout_scale must be a number, 0 or more; got {self.dropout_scale}")
 
 
 @dataclass(frozen=True)

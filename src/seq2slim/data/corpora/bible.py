@@ -13,7 +13,6 @@ import zipfile
 from pathlib import Path
 
 from seq2slim.data.corpora.bible_text import Verses, clean
-from seq2slim.data.corpora.prepared import Pairs
 from seq2slim.data.corpora.wheels import Wheel
 
 VERSION = 1
@@ -30,7 +29,7 @@ _PARTS = 25  # one part of the chapters is valid, one is test: about 1,200 verse
 _RATIO = 2.5  # a verse so many times longer than its translation is cut elsewhere, not translated
 
 
-def read_pairs(wheel: Path, languages: tuple[str, str]) -> dict[str, Pairs]:
+def read_pairs(wheel: Path, languages: tuple[str, str]) -> dict[str, list[tuple[str, str]]]:
     """The verse pairs of two languages in the order of the Bible, by split.
 
     Verses are cleaned (`bible_text.clean`); a pair goes if a side is missing or more than `_RATIO` times longer than
@@ -40,9 +39,9 @@ def read_pairs(wheel: Path, languages: tuple[str, str]) -> dict[str, Pairs]:
     return split_verses(*(clean(verses, language) for language, verses in _read(wheel, languages).items()))
 
 
-def split_verses(source: Verses, target: Verses) -> dict[str, Pairs]:
+def split_verses(source: Verses, target: Verses) -> dict[str, list[tuple[str, str]]]:
     """The pairs of the verses that both sides have, in the order of the Bible, by split."""
-    splits: dict[str, Pairs] = {"train": [], "valid": [], "test": []}
+    splits: dict[str, list[tuple[str, str]]] = {"train": [], "valid": [], "test": []}
     for reference in sorted(source.keys() & target.keys()):
         pair = source[reference], target[reference]
         short, long = sorted(map(len, pair))

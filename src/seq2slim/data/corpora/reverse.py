@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from seq2slim.data.corpora.corpus import Corpus
-from seq2slim.data.corpora.prepared import Pairs, prepare
+from seq2slim.data.corpora.prepared import prepare
 
 LETTERS = "abcdefghijkl"
 LENGTHS = (2, 8)
@@ -21,7 +21,7 @@ def load_reverse(cache: Path, report: Callable[[str], None]) -> Corpus:
     return prepare("reverse", ("letters", "reversed"), _VERSION, cache, _build, report)
 
 
-def _build() -> dict[str, Pairs]:
+def _build() -> dict[str, list[tuple[str, str]]]:
     generator = random.Random(_SEED)
     seen: dict[str, str] = {}  # in order of generation
     while len(seen) < sum(SIZES.values()):

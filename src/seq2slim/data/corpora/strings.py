@@ -13,7 +13,6 @@ import zipfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from seq2slim.data.corpora.prepared import Pairs
 from seq2slim.data.corpora.wheels import Wheel
 
 VERSION = 1
@@ -30,21 +29,21 @@ _PARTS = 16  # one part of the components is valid, one is test: about 1,100 and
 Strings = dict[tuple[str, ...], str]  # text by (component, key, key, ...)
 
 
-def read_pairs(wheel: Path, languages: tuple[str, str]) -> dict[str, Pairs]:
+def read_pairs(wheel: Path, languages: tuple[str, str]) -> dict[str, list[tuple[str, str]]]:
     """The string pairs of two languages by split, sorted by component and key."""
     source, target = languages
     read = _read(wheel, languages)
     return split_strings(read[source], read[target])
 
 
-def split_strings(source: Strings, target: Strings) -> dict[str, Pairs]:
+def split_strings(source: Strings, target: Strings) -> dict[str, list[tuple[str, str]]]:
     """The pairs of the keys that both sides have, sorted, by split.
 
     A source of fewer than `_MIN_WORDS` words and a string that was left untranslated go. Splits are by component, from
     a hash of its name; a source that comes again, in the same split or in a later one (train, valid, test), is dropped,
     so that no source stands anywhere twice.
     """
-    splits: dict[str, Pairs] = {"train": [], "valid": [], "test": []}
+    splits: dict[str, list[tuple[str, str]]] = {"train": [], "valid": [], "test": []}
     for key in sorted(source.keys() & target.keys()):
         pair = source[key], target[key]
         if len(pair[0].split()) >= _MIN_WORDS and pair[1] and pair[0] != pair[1]:

@@ -103,16 +103,18 @@ class Vocabulary(ABC):
         head, _, payload = content.partition(b"\n")
         try:
             header = json.loads(head)
-            known = header["format"] == _FORMAT and header["kind"] in _CLASSES
+            known, kind, digest = header["format"] == _FORMAT, header["kind"], header["sha256"]
         except (ValueError, TypeError, KeyError):
             known = False
         if not known:
             raise ValueError(f"{path} is no vocabulary file (its first line is not that of {_FORMAT!r})")
-        if hashlib.sha256(f"{header['kind']}\n".encode() + payload).hexdigest() != header["sha256"]:
+        if kind not in _CLASSES:
+            raise ValueError(f"{path} holds a vocabulary of kind {kind!r:.40}; there are {', '.join(_CLASSES)}")
+        if hashlib.sha256(f"{kind}\n".encode() + payload).hexdigest() != digest:
             raise ValueError(
                 f"{path} is damaged (its content does not have the SHA-256 in its first line): train it again"
             )
-        return _CLASSES[header["kind"]](header["kind"], payload)
+        return _CLASSES[kind](kind, payload)
 
 
 def in_bounds(token_id: int, vocabulary: Vocabulary) -> int:

@@ -223,6 +223,7 @@ class Retold(Stage):
         splits = {**corpus.splits, "train": (corpus.splits["train"][0], targets)}
         retold = dataclasses.replace(corpus, splits=splits, sha256=identity(self))
         tokenised = texts.tokenise(retold, *vocabularies, home / texts.TOKENISED, self.text.max_length)
+        self.text.loaded()
         for vocabulary, name in zip(vocabularies, (texts.SOURCE_VOCABULARY, texts.TARGET_VOCABULARY)):
             vocabulary.save(home / name)
         context.say(tokenised.dropped)

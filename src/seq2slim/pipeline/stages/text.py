@@ -20,11 +20,12 @@ _loaded: dict[tuple[CorpusConfig, Path], tuple[list, Corpus]] = {}
 
 def load_corpus(config: CorpusConfig) -> Corpus:
     """The corpus, prepared in the cache of the runs folder the first time; read again when a file of it has changed."""
-    cache = runs_folder() / "cache"
-    stamps, corpus = _loaded.get((config, cache), (None, None))
-    if corpus is None or _stamps(corpus) != stamps:
-        corpus = corpora.load(config, cache, report=print)
-        _loaded[config, cache] = _stamps(corpus), corpus
+    key = config, runs_folder() / "cache"
+    stamps, corpus = _loaded.get(key, (None, None))
+    while corpus is None or _stamps(corpus) != stamps:  # also an edit while it was read
+        stamps = corpus and _stamps(corpus)
+        corpus = corpora.load(*key, report=print)
+    _loaded[key] = stamps, corpus
     return corpus
 
 
@@ -32,7 +33,7 @@ def _stamps(corpus: Corpus) -> list[tuple[int, ...] | None]:
     """What changes when a file is written to, without reading it."""
     paths = [path for split in corpus.splits.values() for path in split]
     found = [path.stat() if path.exists() else None for path in paths]
-    return [stat and (stat.st_size, stat.st_mtime_ns, stat.st_ino) for stat in found]
+    return [stat and (stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino) for stat in found]
 
 
 @dataclass(frozen=True)
@@ -64,12 +65,17 @@ class Text(Stage):
     def loaded(self) -> Corpus:
         """The corpus. Raises: ValueError if it is no longer what the identity stands for."""
         if (corpus := load_corpus(self.corpus)).sha256 != self.content_hash():
-            raise ValueError(f"the corpus {self.corpus.name!r} has changed since {home_name(self)} was made from it")
+            raise ValueError(
+                f"the corpus {self.corpus.name!r} has changed since {home_name(self)} was named after it: restore it, "
+                "or start again, with the new one"
+            )
         return corpus
 
     def lines(self, split: str, side: Literal[0, 1]) -> list[str]:
         """The lines of one side (0 source, 1 target) of a split. Raises: ValueError as `loaded`."""
-        return list(corpora.read_lines(self.loaded().splits[split][side]))
+        lines = list(corpora.read_lines(self.loaded().splits[split][side]))
+        self.loaded()  # not edited while it was read
+        return lines
 
     def describe(self) -> str:
         v = self.vocabulary
@@ -81,7 +87,7 @@ class Text(Stage):
         sides = [corpora.read_lines(path) for path in corpus.splits["train"]]
         source, target = train_vocabularies(*sides, self.vocabulary, context.console.say)
         tokenised = tokenise(corpus, source, target, home / TOKENISED, self.max_length)
-        self.loaded()  # an edit while it was read
+        self.loaded()
         source.save(home / SOURCE_VOCABULARY)
         target.save(home / TARGET_VOCABULARY)
         context.console.say(tokenised.dropped)

@@ -141,14 +141,14 @@ def perplexity(
 
 def _validation(stage: Train | Retrain, model: Model, split, batches: batching.BatchConfig, text_home: Path):
     """params -> valid_loss (nats per target token), valid_perplexity and, if asked for, valid_bleu (greedy)."""
+    references = stage.text.lines("valid", 1) if stage.training.metric == "valid_bleu" else None
 
     def evaluate(params) -> dict[str, float]:
         found = perplexity(model.config, params, split, batches)
         values = {"valid_loss": found.nll / found.tokens, "valid_perplexity": found.perplexity}
-        if stage.training.metric == "valid_bleu":
+        if references is not None:
             search = make_search(model._replace(params=params), SearchConfig(beam=1))
             ordered = batching.evaluation_batches(split, batches, targets=False)
-            references = stage.text.lines("valid", 1)
             lines = translate(search, ordered, texts.vocabularies(text_home)[1], len(references))
             values["valid_bleu"] = bleu(lines, references).score
         return values
