@@ -223,11 +223,7 @@ def command(config: Config) -> str:
     """What to type for this run; the paths of a `text` corpus are for whoever types it to fill in."""
     names = ("recipe", "rows", "seeds", "top_k", "smoothing", "jackknife", "split", "tokenize", "rounds", "seed")
     options = [f"--{name.replace('_', '-')} {getattr(config, name)}" for name in names]
-    options += [f"--sparsities {' '.join(f'{s:g}' for s in config.sparsities)}", f"--corpus.name {config.corpus.name}"]
-    if config.corpus.name == "text":
-        options += [f"--corpus.{split} {split}.source {split}.target" for split in ("train", "valid", "test")]
-    if config.corpus.languages:
-        options.append(f"--corpus.languages {' '.join(config.corpus.languages)}")
+    options += [f"--sparsities {' '.join(f'{s:g}' for s in config.sparsities)}", *report.typed_corpus(config.corpus)]
     options += report.typed(differing(config.settings, DISTILLATION_RECIPES[config.recipe]), "--settings.")
     if config.title:
         options.append(f"--title {shlex.quote(config.title)}")

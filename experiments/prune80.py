@@ -134,11 +134,7 @@ def group(config: Config) -> str:
 def command(config: Config) -> str:
     """What to type for this run; the paths of a `text` corpus are for whoever types it to fill in."""
     options = [f"--{name} {getattr(config, name)}" for name in ("recipe", "seed", "scheme", "sparsity", "tokenize")]
-    options += [f"--splits {' '.join(config.splits)}", f"--corpus.name {config.corpus.name}"]
-    if config.corpus.name == "text":
-        options += [f"--corpus.{split} {split}.source {split}.target" for split in ("train", "valid", "test")]
-    if config.corpus.languages:
-        options.append(f"--corpus.languages {' '.join(config.corpus.languages)}")
+    options += [f"--splits {' '.join(config.splits)}", *report.typed_corpus(config.corpus)]
     options += report.typed(differing(config.settings, RECIPES[config.recipe]), "--settings.")
     if config.title:
         options.append(f"--title {shlex.quote(config.title)}")

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from seq2slim.data.corpora import CorpusConfig
 from seq2slim.files import write_atomically
 from seq2slim.pipeline import results
 from seq2slim.pipeline.stage import Stage, identity
@@ -42,6 +43,16 @@ def write(path: Path, text: str):
     """Writes a report whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
     write_atomically(path, text)
+
+
+def typed_corpus(corpus: CorpusConfig) -> list[str]:
+    """The options of a corpus as they are typed; the paths of `text` are for whoever types them to fill in."""
+    words = [f"--corpus.name {corpus.name}"]
+    if corpus.name == "text":
+        words += [f"--corpus.{split} {split}.source {split}.target" for split in ("train", "valid", "test")]
+    if corpus.languages:
+        words.append(f"--corpus.languages {' '.join(corpus.languages)}")
+    return words
 
 
 def typed(options: dict, prefix: str) -> list[str]:

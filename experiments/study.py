@@ -87,9 +87,7 @@ class Config:
     def command(self) -> str:
         """What to type for this study; the paths of a `text` corpus are for whoever types it to fill in."""
         options = [f"--recipe {self.recipe}", f"--seeds {' '.join(map(str, self.seeds))}", f"--split {self.split}"]
-        options += [f"--tokenize {self.tokenize}", f"--corpus.name {self.corpus.name}"]
-        if self.corpus.name == "text":
-            options += [f"--corpus.{split} {split}.source {split}.target" for split in ("train", "valid", "test")]
+        options += [f"--tokenize {self.tokenize}", *report.typed_corpus(self.corpus)]
         options += report.typed(differing(self.settings, RECIPES[self.recipe]), "--settings.")
         if self.title:
             options.append(f"--title {shlex.quote(self.title)}")

@@ -129,3 +129,13 @@ def test_the_loss_of_a_whole_model_folder_is_damage_too(copied):
     (home / "model").rename(home / "elsewhere")
     with pytest.raises(Damaged):
         load_model(home)
+
+
+@pytest.mark.parametrize("content", ["{", "[]", "{}", '{"config": {"units": -1}, "reverse_source": true}', "CONFIG"])
+def test_a_model_json_that_is_not_what_was_written_is_damage(tmp_path, text_home, params, content):
+    save_model(tmp_path, made(params, pruned=False), text_home)
+    if content == "CONFIG":  # whole, but nothing says how the source is read
+        content = json.dumps({"config": json.loads((tmp_path / "model.json").read_text())["config"]})
+    (tmp_path / "model.json").write_text(content)
+    with pytest.raises(Damaged, match=r"model\.json"):
+        load_model(tmp_path)

@@ -44,12 +44,7 @@ def save_model(home: Path, model: Model, text_home: Path):
 
 def load_config(home: Path) -> Seq2SeqConfig:
     """The architecture of the model that `save_model` wrote. Raises: as `load_model`."""
-    try:
-        return Seq2SeqConfig(**_facts(home)["config"])
-    except (KeyError, TypeError, ValueError) as error:
-        if isinstance(error, Damaged) or not (home / CONFIG).is_file():
-            raise
-        raise _damaged(home, f"{CONFIG}: {error}") from None
+    return _facts(home)[0]
 
 
 def load_model(home: Path, report: Callable[[str], None] = print) -> Model:
@@ -58,7 +53,7 @@ def load_model(home: Path, report: Callable[[str], None] = print) -> Model:
     Args: home: of the stage that made it. report: told in one line what is damaged.
     Raises: ValueError if it is not there, `Damaged` if it is not as it was written.
     """
-    config, reverse_source = load_config(home), bool(_facts(home).get("reverse_source"))
+    config, reverse_source = _facts(home)
     shapes = jax.eval_shape(lambda key: init_params(config, key), jax.random.key(0))
     saves = Checkpoints(home / MODEL, report=report)
     items = {"params": shapes}
@@ -74,16 +69,15 @@ def load_model(home: Path, report: Callable[[str], None] = print) -> Model:
     return Model(config, found[1]["params"], found[1].get("masks"), reverse_source)
 
 
-def _facts(home: Path) -> dict:
+def _facts(home: Path) -> tuple[Seq2SeqConfig, bool]:
+    """Architecture, and whether the source is read backwards."""
     if not (home / CONFIG).is_file():
         raise ValueError(f"{home} holds no model: {CONFIG} is missing")
     try:
         facts = json.loads((home / CONFIG).read_text())
-    except ValueError as error:
+        return Seq2SeqConfig(**facts["config"]), facts["reverse_source"]
+    except (ValueError, KeyError, TypeError) as error:
         raise _damaged(home, f"{CONFIG}: {error}") from None
-    if not isinstance(facts, dict):
-        raise _damaged(home, f"{CONFIG} holds no JSON object")
-    return facts
 
 
 def _damaged(home: Path, why: str) -> Damaged:
