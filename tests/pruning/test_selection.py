@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from seq2slim.pruning import selection, selection_traced
+from seq2slim.pruning.scores import Scores
 
 JITTED = jax.jit(selection_traced.keep_largest)  # k is traced, so one compilation a set of shapes
 
@@ -134,16 +135,14 @@ def test_a_bracket_that_misses_is_widened(monkeypatch, seen, k):
     """The sample sees one array only, whose weights are all smaller, or all larger, than the threshold."""
     weights = [w * scale for w, scale in zip(normal(11, (300, 300), (300, 300)), (1e-6, 1.0))]
     brackets = []
-    select = selection._Scores._select
+    select = selection._select
 
-    def spy(self, rank, low, high):
+    def spy(scores, rank, low, high):
         brackets.append((low, high))
-        return select(self, rank, low, high)
+        return select(scores, rank, low, high)
 
-    monkeypatch.setattr(selection._Scores, "_select", spy)
-    monkeypatch.setattr(
-        selection._Scores, "_sample", lambda self, size: np.abs(weights[seen].ravel()[:size]).astype(float)
-    )
+    monkeypatch.setattr(selection, "_select", spy)
+    monkeypatch.setattr(Scores, "sample", lambda self, size: np.abs(weights[seen].ravel()[:size]).astype(float))
     score, ties = selection.threshold(weights, k, sample=500)
     scores = np.abs(np.concatenate([w.ravel() for w in weights]))
     assert score == np.sort(scores)[k - 1]
