@@ -4,7 +4,7 @@ import importlib
 import re
 from pathlib import Path
 
-from experiments import report, study
+from experiments import report, study, study_run
 from experiments.study_rows import Rows
 from seq2slim.pipeline import results
 
@@ -28,7 +28,7 @@ def modules(names=EXPERIMENTS) -> list:
 
 def run(names, config: study.Config, runner):
     """Runs experiments of the study, and writes its report from all rows that are there then."""
-    rows, series = study.run(modules(names), config, runner)
+    rows, series = study_run.run(modules(names), config, runner)
     for path in write(rows, series, report.folder(runner, study.NAME)):
         runner.console.say(str(path))
 
@@ -52,18 +52,18 @@ def study_text(name: str, rows: Rows, series: dict, folder: Path) -> tuple[str, 
     slug = re.sub(r"[^\w-]+", "-", name).strip("-")
     sections, figures = {}, []
     for module in modules():
-        own = rows.of(experiment=study.name_of(module))
+        own = rows.of(experiment=study_run.name_of(module))
         if len(own):
-            sections[module] = found = module.section(own, series, folder / f"{slug}-{study.name_of(module)}")
+            sections[module] = found = module.section(own, series, folder / f"{slug}-{study_run.name_of(module)}")
             figures += found.figures
-    drawn = {study.name_of(module): [p.name for p in found.figures] for module, found in sections.items()}
+    drawn = {study_run.name_of(module): [p.name for p in found.figures] for module, found in sections.items()}
     table = [claims.judge(claim, evidence) | {"figure": _link(claim, drawn)} for claim in claims.CLAIMS]
     marked = sum(bool(row.get("published")) for row in rows.rows)
     text = f"\n## {name}\n\n{_warning(rows)}Seeds: {', '.join(map(str, sorted({row['seed'] for row in rows.rows})))}. "
     text += f"{claims.noise_line(evidence)}" + (f" {marked} rows were taken as published.\n\n" if marked else "\n\n")
     text += results.table(table, ["where", "claim", "paper", "here", "verdict", "figure"])
     for module, found in sections.items():
-        text += f"\n### {study.name_of(module)}\n\n{module.__doc__.splitlines()[0]}\n\n{found.text}\n"
+        text += f"\n### {study_run.name_of(module)}\n\n{module.__doc__.splitlines()[0]}\n\n{found.text}\n"
         text += "".join(f"![{p.stem}]({p.name})\n" for p in found.figures if p.suffix == ".svg")
     commands = sorted({row["command"] for row in rows.rows})
     return text + "\nCommand:\n\n" + "".join(f"    {command}\n" for command in commands), figures

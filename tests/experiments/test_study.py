@@ -9,7 +9,7 @@ from typing import ClassVar
 
 import pytest
 
-from experiments import claims, fig6_retraining, study, study_report
+from experiments import claims, fig6_retraining, study, study_report, study_run
 from experiments.evidence import Evidence
 from experiments.study_rows import BASELINE, CONTROL, Difference, Rows, better_dense, noise, retrained
 from seq2slim.data.corpora import CorpusConfig
@@ -112,7 +112,7 @@ class TestRun:
     def run(self, tmp_path, *experiments, seeds=(1, 2), folder="one", **options):
         Measured.log.clear()
         runner = Runner(tmp_path / folder, Console(), RunOptions(**options))
-        return study.run(experiments, config(seeds=seeds), runner)
+        return study_run.run(experiments, config(seeds=seeds), runner)
 
     def test_one_seed_is_complete_before_the_next_and_shared_rows_run_once(self, tmp_path):
         rows, series = self.run(tmp_path, self.experiment("a", "bb"), self.experiment("c", "a"))

@@ -46,7 +46,7 @@ class Scores:
         self.dtypes = [np.dtype(np.float64 if w.dtype == np.float64 else np.float32) for w in self.flat]
 
     def map(self, function: Callable[[Block], object]) -> list:
-        """Results of `function` over all blocks, in order; on all cores, as NumPy works outside the interpreter lock."""
+        """Results of `function` over all blocks, in order; on all cores, as NumPy leaves the interpreter lock."""
         blocks = self.blocks
         workers = min(os.cpu_count() or 1, 16, len(blocks) // 4)
         if workers < 2:
