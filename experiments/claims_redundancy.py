@@ -2,7 +2,7 @@
 
 import math
 
-from experiments.evidence import Evidence, NotRun
+from experiments.evidence import Claim, Evidence, Found, NotRun
 from experiments.fig8_redundancy import by_gate
 
 ORDER = ("h-hat", "i", "o", "f")  # from the most to the least of a gate's weights that survive
@@ -29,7 +29,7 @@ def _layers(evidence: Evidence, side: str) -> list[dict]:
     return [line for line in _gates(evidence) if line["matrix"].startswith(side) and "backward" not in line["matrix"]]
 
 
-def whole_words_go(evidence: Evidence):
+def whole_words_go(evidence: Evidence) -> Found:
     """Holds if both sides have fully pruned words among those that occur, the target side more."""
     row = _row(evidence)
     source, target = row["source_dead"], row["target_dead"]
@@ -37,20 +37,20 @@ def whole_words_go(evidence: Evidence):
     return text, 0 < source < target
 
 
-def rare_words_go_first(evidence: Evidence):
+def rare_words_go_first(evidence: Evidence) -> Found:
     """Holds if on both sides the density of a word's embedding falls with its frequency rank."""
     rho = [_row(evidence)[f"{side}_rank_correlation"] for side in ("source", "target")]
     return f"rank with density: source {rho[0]:+.2f}, target {rho[1]:+.2f}", all(value < 0 for value in rho)
 
 
-def gates_in_order(evidence: Evidence):
+def gates_in_order(evidence: Evidence) -> Found:
     """Holds if in every LSTM matrix more survives of h-hat than of i, of i than of o, of o than of f."""
     orders = {line["matrix"]: tuple(sorted(ORDER, key=lambda gate: -line[gate])) for line in _gates(evidence)}
     shown = "; ".join(f"{matrix}: {' > '.join(order)}" for matrix, order in orders.items())
     return shown, all(order == ORDER for order in orders.values())
 
 
-def low_layers_differ_most(evidence: Evidence):
+def low_layers_differ_most(evidence: Evidence) -> Found:
     """Holds if on both sides the density of h-hat over that of the other gates is higher in the lowest layer."""
     texts, holds = [], []
     for side in ("source", "target"):
@@ -63,7 +63,7 @@ def low_layers_differ_most(evidence: Evidence):
     return f"h-hat over the densest gate: {'; '.join(texts)}", all(holds)
 
 
-def halves_change_over(evidence: Evidence):
+def halves_change_over(evidence: Evidence) -> Found:
     """Holds if on both sides the lowest layer keeps more feed-forward, the top one more recurrent weights."""
     texts, holds = [], []
     for side in ("source", "target"):
@@ -76,7 +76,7 @@ def halves_change_over(evidence: Evidence):
     return f"feed-forward over recurrent: {'; '.join(texts)}", all(holds)
 
 
-def diagonals_survive(evidence: Evidence):
+def diagonals_survive(evidence: Evidence) -> Found:
     """Holds if some square block keeps DIAGONAL standard deviations more on its diagonal than off it."""
     blocks = [line for line in _lines(evidence) if line["diagonal"] is not None]
     if not blocks:
@@ -94,17 +94,12 @@ def diagonals_survive(evidence: Evidence):
 
 _HERE = "fig8_redundancy"
 CLAIMS = (
-    ("4.5", "at 80% whole words go, of the target more", "100 source, 1,194 target", _HERE, whole_words_go, "words"),
-    ("4.5", "rare words have embeddings near zero", "yes", _HERE, rare_words_go_first, "words"),
-    (
-        "fig. 8",
-        "more survives of h-hat than of i, o, f, in this order",
-        "all LSTM matrices",
-        _HERE,
-        gates_in_order,
-        "gates",
-    ),
-    ("fig. 8", "h-hat stands out most in low layers", "yes", _HERE, low_layers_differ_most, "gates"),
-    ("fig. 8", "low layers keep more feed-forward, high ones recurrent", "yes", _HERE, halves_change_over, "lstm"),
-    ("fig. 8", "white diagonals appear in some blocks", "yes", _HERE, diagonals_survive, "lstm"),
-)
+    Claim("4.5", "at 80% whole words go, of the target more", "100 source, 1,194 target", _HERE, whole_words_go,
+          "words"),
+    Claim("4.5", "rare words have embeddings near zero", "yes", _HERE, rare_words_go_first, "words"),
+    Claim("fig. 8", "more survives of h-hat than of i, o, f, in this order", "all LSTM matrices", _HERE, gates_in_order,
+          "gates"),
+    Claim("fig. 8", "h-hat stands out most in low layers", "yes", _HERE, low_layers_differ_most, "gates"),
+    Claim("fig. 8", "low layers keep more feed-forward, high ones recurrent", "yes", _HERE, halves_change_over, "lstm"),
+    Claim("fig. 8", "white diagonals appear in some blocks", "yes", _HERE, diagonals_survive, "lstm"),
+)  # fmt: skip

@@ -1,8 +1,14 @@
-"""The rows and series of one study, as the rules of claims ask for them."""
+"""What a claim is, and the rows and series of one study as the rules of claims ask for them."""
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from experiments.study_rows import Rows
+
+NO_LOSS = 0.5  # BLEU: "no loss", where one seed gives no noise to measure it by
+VERDICTS = {True: "holds", False: "does not hold at this scale", None: "cannot be tested here"}
+
+Found = tuple[str, bool | None]
 
 
 class NotRun(Exception):
@@ -35,3 +41,24 @@ def needed(value):
     if value is None or value == []:
         raise NotRun
     return value
+
+
+class Claim(NamedTuple):
+    """One row of the table. `experiment` has the rows, and the figure whose name ends in `figure`."""
+
+    where: str
+    claim: str
+    paper: str
+    experiment: str
+    rule: Callable[[Evidence], Found]
+    figure: str = ""
+
+
+def judge(claim: Claim, evidence: Evidence) -> dict[str, str]:
+    """The row of the table: what was found here and the verdict; "not run" where rows are missing."""
+    try:
+        ours, verdict = claim.rule(evidence)
+    except NotRun:
+        ours, verdict = "-", "not run"
+    shown = verdict if verdict == "not run" else VERDICTS[verdict]
+    return {"where": claim.where, "claim": claim.claim, "paper": claim.paper, "here": ours, "verdict": shown}

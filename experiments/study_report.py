@@ -5,6 +5,7 @@ import re
 from pathlib import Path
 
 from experiments import report, study, study_run
+from experiments.evidence import Evidence, judge
 from experiments.study_rows import Rows
 from seq2slim.pipeline import results
 
@@ -48,7 +49,7 @@ def write(rows: list[dict], series: dict, folder: Path) -> list[Path]:
 def study_text(name: str, rows: Rows, series: dict, folder: Path) -> tuple[str, list[Path]]:
     """The part of the report on one study, and its figures."""
     claims = importlib.import_module("experiments.claims")
-    evidence = importlib.import_module("experiments.evidence").Evidence(rows, series)
+    evidence = Evidence(rows, series)
     slug = re.sub(r"[^\w-]+", "-", name).strip("-")
     sections, figures = {}, []
     for module in modules():
@@ -57,7 +58,7 @@ def study_text(name: str, rows: Rows, series: dict, folder: Path) -> tuple[str, 
             sections[module] = found = module.section(own, series, folder / f"{slug}-{study_run.name_of(module)}")
             figures += found.figures
     drawn = {study_run.name_of(module): [p.name for p in found.figures] for module, found in sections.items()}
-    table = [claims.judge(claim, evidence) | {"figure": _link(claim, drawn)} for claim in claims.CLAIMS]
+    table = [judge(claim, evidence) | {"figure": _link(claim, drawn)} for claim in claims.CLAIMS]
     marked = sum(bool(row.get("published")) for row in rows.rows)
     text = f"\n## {name}\n\n{_warning(rows)}Seeds: {', '.join(map(str, sorted({row['seed'] for row in rows.rows})))}. "
     text += f"{claims.noise_line(evidence)}" + (f" {marked} rows were taken as published.\n\n" if marked else "\n\n")

@@ -9,8 +9,17 @@ from typing import ClassVar
 
 import pytest
 
-from experiments import claims, fig6_retraining, study, study_report, study_run
-from experiments.evidence import Evidence
+from experiments import (
+    claims,
+    claims_pruned,
+    claims_redundancy,
+    claims_retrained,
+    fig6_retraining,
+    study,
+    study_report,
+    study_run,
+)
+from experiments.evidence import Claim, Evidence, judge
 from experiments.study_rows import BASELINE, CONTROL, Difference, Rows, better_dense, noise, retrained
 from seq2slim.data.corpora import CorpusConfig
 from seq2slim.evaluation.statistics import Noise
@@ -179,7 +188,7 @@ BASE = bleu("baseline", 0, 30.0, 30.2, 29.8)
 
 def verdict(rule, rows, series=None):
     """What the table says."""
-    return claims.judge(claims.Claim("", "", "", "", rule), Evidence(Rows(rows), series or {}))["verdict"]
+    return judge(Claim("", "", "", "", rule), Evidence(Rows(rows), series or {}))["verdict"]
 
 
 HOLDS, NOT, UNTESTED, NOT_RUN = "holds", "does not hold at this scale", "cannot be tested here", "not run"
@@ -195,7 +204,7 @@ def fig6(at_80, control=(30.0, 30.2, 29.8), sparse=(29.0, 29.2, 28.8), at_90=(29
 class TestClaims:
     @pytest.mark.parametrize("claim", claims.CLAIMS, ids=lambda claim: claim.claim)
     def test_without_rows_nothing_was_run(self, claim):
-        assert claims.judge(claim, Evidence(Rows([]), {}))["verdict"] == NOT_RUN
+        assert judge(claim, Evidence(Rows([]), {}))["verdict"] == NOT_RUN
 
     def test_every_row_of_the_papers_list_is_there(self):
         places = {claim.where for claim in claims.CLAIMS}
@@ -208,18 +217,18 @@ class TestClaims:
     @pytest.mark.parametrize(
         ("rule", "rows", "expected"),
         [
-            (claims.retrained_to_eighty, fig6((30.5, 30.7, 30.3)), HOLDS),
-            (claims.retrained_to_eighty, fig6((29.9, 30.4, 29.6)), HOLDS),  # a little less is noise
-            (claims.retrained_to_eighty, fig6((28.0, 28.2, 27.8)), NOT),
-            (claims.retrained_to_eighty, fig6((20.0, 36.0, 29.0)), UNTESTED),  # noise of many BLEU
-            (claims.gain_at_eighty, fig6((30.5, 30.7, 30.3)), HOLDS),
-            (claims.gain_at_eighty, fig6((30.02, 30.2, 29.8)), NOT),  # a gain within noise is none
-            (claims.loss_at_ninety, fig6((30, 30, 30)), HOLDS),
-            (claims.loss_at_ninety, fig6((30, 30.2, 29.8), at_90=(28.0, 28.2, 27.8)), NOT),
-            (claims.no_loss_at_twenty, fig6((30.5, 30.7, 30.3)), HOLDS),
-            (claims.no_loss_at_twenty, fig6((30.5, 30.7, 30.3), control=(31.5, 31.7, 31.3)), NOT),
-            (claims.sparse_from_the_beginning, fig6((30.5, 30.7, 30.3)), HOLDS),
-            (claims.sparse_from_the_beginning, fig6((30.5, 30.7, 30.3), sparse=(30.1, 30.3, 29.9)), NOT),
+            (claims_retrained.retrained_to_eighty, fig6((30.5, 30.7, 30.3)), HOLDS),
+            (claims_retrained.retrained_to_eighty, fig6((29.9, 30.4, 29.6)), HOLDS),  # a little less is noise
+            (claims_retrained.retrained_to_eighty, fig6((28.0, 28.2, 27.8)), NOT),
+            (claims_retrained.retrained_to_eighty, fig6((20.0, 36.0, 29.0)), UNTESTED),  # noise of many BLEU
+            (claims_retrained.gain_at_eighty, fig6((30.5, 30.7, 30.3)), HOLDS),
+            (claims_retrained.gain_at_eighty, fig6((30.02, 30.2, 29.8)), NOT),  # a gain within noise is none
+            (claims_retrained.loss_at_ninety, fig6((30, 30, 30)), HOLDS),
+            (claims_retrained.loss_at_ninety, fig6((30, 30.2, 29.8), at_90=(28.0, 28.2, 27.8)), NOT),
+            (claims_retrained.no_loss_at_twenty, fig6((30.5, 30.7, 30.3)), HOLDS),
+            (claims_retrained.no_loss_at_twenty, fig6((30.5, 30.7, 30.3), control=(31.5, 31.7, 31.3)), NOT),
+            (claims_retrained.sparse_from_the_beginning, fig6((30.5, 30.7, 30.3)), HOLDS),
+            (claims_retrained.sparse_from_the_beginning, fig6((30.5, 30.7, 30.3), sparse=(30.1, 30.3, 29.9)), NOT),
             (claims.baseline, fig6((30, 30, 30)), UNTESTED),
         ],
     )
@@ -229,14 +238,15 @@ class TestClaims:
     @pytest.mark.parametrize(
         ("rule", "blind", "uniform", "expected"),
         [
-            (claims.class_blind_is_best, (29.9, 29.5, 20), (29.0, 28.5, 10), HOLDS),
-            (claims.class_blind_is_best, (29.9, 29.5, 20), (29.9, 29.6, 10), NOT),
-            (claims.class_blind_is_best, (29.9, 29.5, 20), (29.0, 29.6, 10), NOT),  # one seed: noise is not known
-            (claims.forty_percent_for_little, (29.9, 29.5, 20), (29, 29, 29), HOLDS),
-            (claims.forty_percent_for_little, (29.9, 28.5, 20), (29, 29, 29), NOT),
-            (claims.exponential_loss, tuple(30 * math.exp(-0.01 * math.exp(0.06 * x)) for x in (20, 40, 80)), (1, 1, 1),
-             HOLDS),
-            (claims.exponential_loss, tuple(30 * math.exp(-0.02 * x) for x in (20, 40, 80)), (1, 1, 1), NOT),
+            (claims_pruned.class_blind_is_best, (29.9, 29.5, 20), (29.0, 28.5, 10), HOLDS),
+            (claims_pruned.class_blind_is_best, (29.9, 29.5, 20), (29.9, 29.6, 10), NOT),
+            # one seed: noise is not known
+            (claims_pruned.class_blind_is_best, (29.9, 29.5, 20), (29.0, 29.6, 10), NOT),
+            (claims_pruned.forty_percent_for_little, (29.9, 29.5, 20), (29, 29, 29), HOLDS),
+            (claims_pruned.forty_percent_for_little, (29.9, 28.5, 20), (29, 29, 29), NOT),
+            (claims_pruned.exponential_loss, tuple(30 * math.exp(-0.01 * math.exp(0.06 * x)) for x in (20, 40, 80)),
+             (1, 1, 1), HOLDS),
+            (claims_pruned.exponential_loss, tuple(30 * math.exp(-0.02 * x) for x in (20, 40, 80)), (1, 1, 1), NOT),
         ],
     )  # fmt: skip
     def test_of_the_schemes(self, rule, blind, uniform, expected):
@@ -253,7 +263,7 @@ class TestClaims:
             lines += bleu("pruned", percent, *blind, scheme="class_blind")
             lines += bleu("pruned", percent, *uniform, scheme="class_uniform")
             lines += bleu("pruned", percent, *(value - 1 for value in uniform), scheme="class_distribution")
-        assert verdict(claims.class_blind_is_best, rows_of("fig3_schemes", *lines)) == HOLDS
+        assert verdict(claims_pruned.class_blind_is_best, rows_of("fig3_schemes", *lines)) == HOLDS
 
     @pytest.mark.parametrize(
         ("uniform", "blind", "expected"),
@@ -279,13 +289,13 @@ class TestClaims:
                 for size, name in enumerate(names)
             ]  # fmt: skip
         rows = rows_of("fig4_breakdown", *lines)
-        assert verdict(claims.uniform_hits_three_classes, rows) == expected[0]
-        assert verdict(claims.blind_is_flatter, rows) == expected[1]
-        assert verdict(claims.blind_follows_size, rows) == NOT
+        assert verdict(claims_pruned.uniform_hits_three_classes, rows) == expected[0]
+        assert verdict(claims_pruned.blind_is_flatter, rows) == expected[1]
+        assert verdict(claims_pruned.blind_follows_size, rows) == NOT
         scatter = [row | {"experiment": "fig5_magnitude"} for row in rows]
-        assert verdict(claims.threshold_predicts_damage, scatter) == HOLDS
+        assert verdict(claims_pruned.threshold_predicts_damage, scatter) == HOLDS
         turned = [row | {"largest_removed": -row.get("largest_removed", 0)} for row in scatter]
-        assert verdict(claims.threshold_predicts_damage, turned) == NOT
+        assert verdict(claims_pruned.threshold_predicts_damage, turned) == NOT
 
     @pytest.mark.parametrize(
         ("gaps", "losses", "expected"),
@@ -297,8 +307,8 @@ class TestClaims:
             for x, gap, loss in zip((50.0, 80.0, 90.0), gaps, losses)
         ]
         rows = rows_of("regularisation", *lines)
-        assert verdict(claims.gap_shrinks, rows) == expected[0]
-        assert verdict(claims.fifty_beats_ninety, rows) == expected[1]
+        assert verdict(claims_retrained.gap_shrinks, rows) == expected[0]
+        assert verdict(claims_retrained.fifty_beats_ninety, rows) == expected[1]
 
     @pytest.mark.parametrize(("best", "expected"), [(1.5, HOLDS), (1.9, NOT)])
     def test_of_the_loss(self, best, expected):
@@ -308,7 +318,7 @@ class TestClaims:
             for model, (x, loss) in models.items()
             for seed in (1, 2)
         ]
-        assert verdict(claims.falls_below_the_best, rows_of("fig7_loss", *lines)) == expected
+        assert verdict(claims_retrained.falls_below_the_best, rows_of("fig7_loss", *lines)) == expected
 
     @pytest.mark.parametrize(("sixty", "ninety", "expected"), [(9.2, 9.3, (HOLDS, HOLDS)), (8.9, 8.9, (NOT, NOT))])
     def test_of_the_small_model(self, sixty, ninety, expected):
@@ -356,8 +366,8 @@ class TestClaims:
             ]  # fmt: skip
         rows = rows_of("fig8_redundancy", row)
         evidence = Evidence(Rows(rows), {rows[0]["identity"]: {"gate_density": lines}})
-        for claim in claims.claims_redundancy.CLAIMS:
-            assert claims.judge(claims.Claim(*claim), evidence)["verdict"] == expected[claim[0]], claim[1]
+        for claim in claims_redundancy.CLAIMS:
+            assert judge(claim, evidence)["verdict"] == expected[claim.where], claim.claim
 
 
 def test_what_to_type_names_what_was_chosen_and_no_path(tmp_path):

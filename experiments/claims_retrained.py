@@ -1,0 +1,122 @@
+"""The claims of See et al. (2016) on retraining: figures 6 and 7, section 4.3 and the abstract. See `claims`."""
+
+import itertools
+from collections.abc import Callable, Iterable
+
+from experiments.evidence import Claim, Evidence, Found, NotRun, needed
+from experiments.study_rows import (
+    BASELINE,
+    CONTROL,
+    NATS,
+    Difference,
+    better_dense,
+    difference,
+    gap,
+    mean_and_deviation,
+    retrained,
+    valid_loss,
+)
+from seq2slim.evaluation.statistics import pooled_noise
+
+
+def retrained_to_eighty(evidence: Evidence) -> Found:
+    """Holds if no percentage up to 80 ends below the baseline by more than noise."""
+    rows = evidence.main("fig6_retraining")
+    own = {x: difference(rows, retrained(x), BASELINE) for x in rows.percents(model="retrained") if x <= 80}
+    own = {x: found for x, found in own.items() if found}
+    if 80.0 not in own:
+        raise NotRun
+    text = "; ".join(f"{x:g}%: {found}" for x, found in own.items())
+    return f"against the baseline {text}", together(found.not_below() for found in own.values())
+
+
+def gain_at_eighty(evidence: Evidence) -> Found:
+    """Holds if retrained 80% is above the baseline by more than noise."""
+    return _retrained(evidence, 80.0, Difference.above)
+
+
+def loss_at_ninety(evidence: Evidence) -> Found:
+    """Holds if retrained 90% loses no more than the paper's 0.35 BLEU, or what is more is noise."""
+    return _retrained(evidence, 90.0, lambda found: found.not_below(-0.35))
+
+
+def sparse_from_the_beginning(evidence: Evidence) -> Found:
+    """Holds if at every percentage it ends below baseline and retrained by more than noise."""
+    rows = evidence.main("fig6_retraining")
+    texts, below = [], []
+    for x in rows.percents(model="sparse"):
+        pair = [difference(rows, {"model": "sparse", "percent": x}, other) for other in (BASELINE, retrained(x))]
+        if all(pair):
+            texts.append(f"{x:g}%: {pair[0]}, {pair[1]}")
+            below += [found.below() for found in pair]
+    if not texts:
+        raise NotRun
+    return f"against baseline, retrained: {'; '.join(texts)}", together(below)
+
+
+def gap_shrinks(evidence: Evidence) -> Found:
+    """Holds if the gap falls from each percentage to the next, in the mean over the seeds that have both."""
+    rows = evidence.main("regularisation")
+    percents = rows.percents(model="retrained")
+    falls = [rows.differences(gap, retrained(low), retrained(high)) for low, high in itertools.pairwise(percents)]
+    if not falls or not all(falls):
+        raise NotRun
+    text = ", ".join(f"{x:g}%: {mean_and_deviation(rows.spread(gap, **retrained(x)), 3)}" for x in percents)
+    return f"valid - train, nats: {text}", all(sum(fall) > 0 for fall in falls)
+
+
+def fifty_beats_ninety(evidence: Evidence) -> Found:
+    """Holds if the validation loss of the 50% model is lower by more than noise."""
+    rows = evidence.main("regularisation")
+    found = needed(difference(rows, retrained(50.0), retrained(90.0), valid_loss))
+    return f"{found} nats per token on valid", found.below()
+
+
+def falls_below_the_best(evidence: Evidence) -> Found:
+    """Holds if the best loss of retraining is below the best of the baseline by more than noise."""
+    rows = evidence.main("fig7_loss")
+    systems = [retrained(80.0), CONTROL]
+    values = [rows.differences("best_loss", system, BASELINE) for system in systems]
+    if not all(values):
+        raise NotRun
+    pooled = pooled_noise(values)
+    own, control = (Difference(value, pooled, NATS) for value in values)
+    jump = needed(rows.spread("first_loss", **retrained(80.0)))
+    text = f"jump to {jump.mean:.2f}; best {own.mean:+.3f} against the baseline's{', noise' if own.is_noise else ''}"
+    return f"{text} (control {control.mean:+.3f})", own.below()
+
+
+def no_loss_at_twenty(evidence: Evidence) -> Found:
+    """Holds if retrained 80% is not below the better of baseline and control by more than noise."""
+    rows = evidence.main("fig6_retraining")
+    better = needed(better_dense(rows))
+    found = needed(difference(rows, retrained(80.0), {"model": better, "percent": 0.0}))
+    return f"{found} BLEU against the better, the {better}", found.not_below()
+
+
+def together(verdicts: Iterable[bool | None]) -> bool | None:
+    """False if one is, else None if one is, else True."""
+    verdicts = list(verdicts)
+    return False if False in verdicts else None if None in verdicts else True
+
+
+def _retrained(evidence: Evidence, x: float, holds: Callable[[Difference], bool | None]) -> Found:
+    rows = evidence.main("fig6_retraining")
+    found = needed(difference(rows, retrained(x), BASELINE))
+    control = difference(rows, retrained(x), CONTROL)
+    level = mean_and_deviation(rows.spread("beam_bleu", **retrained(x)))
+    text = f"{level}; {found} against the baseline" + (f", {control} against the control" if control else "")
+    return text, holds(found)
+
+
+CLAIMS = (
+    Claim("fig. 6", "retrained, at least the baseline up to 80%", "yes", "fig6_retraining", retrained_to_eighty),
+    Claim("fig. 6", "80% retrained is better than the baseline", "20.91 (+0.43)", "fig6_retraining", gain_at_eighty),
+    Claim("fig. 6", "90% retrained loses little", "20.13 (-0.35)", "fig6_retraining", loss_at_ninety),
+    Claim("fig. 6", "sparse from the beginning stays below baseline and retrained", "yes, close", "fig6_retraining",
+          sparse_from_the_beginning),
+    Claim("4.3", "the more is pruned, the smaller the gap of valid and train", "yes", "regularisation", gap_shrinks),
+    Claim("4.3", "50% retrained beats 90% retrained on valid", "yes", "regularisation", fifty_beats_ninety),
+    Claim("fig. 7", "retraining takes the loss below the baseline's best", "yes", "fig7_loss", falls_below_the_best),
+    Claim("abstract", "80% goes with no loss at all", "yes", "fig6_retraining", no_loss_at_twenty),
+)  # fmt: skip
