@@ -5,9 +5,10 @@ import json
 import numpy as np
 import pytest
 
-from seq2slim.data import corpora, tokenised
+from seq2slim.data import corpora, tokenised, tokenising
 from seq2slim.data.corpora import CorpusConfig, read_lines
-from seq2slim.data.tokenised import TokenisedCorpus, tokenise
+from seq2slim.data.tokenised import TokenisedCorpus
+from seq2slim.data.tokenising import tokenise
 from seq2slim.data.vocabulary import VocabularyConfig, train_vocabularies
 
 TRAIN = [("a b", "x"), ("", "x y"), ("a b c d e", "x"), ("b", " "), ("b", "x y x y x"), ("c a", "y z x"), ("d", "x")]
@@ -36,8 +37,9 @@ def sentences(side):
 
 @pytest.mark.parametrize("chunk", [1, 2, 100])
 def test_kept_cut_and_dropped(corpus, vocabularies, tmp_path, monkeypatch, chunk):
-    monkeypatch.setattr(tokenised, "_CHUNK", chunk)
-    monkeypatch.setattr(tokenised, "LONGEST", 20)
+    monkeypatch.setattr(tokenising, "_CHUNK", chunk)
+    for module in (tokenised, tokenising):
+        monkeypatch.setattr(module, "LONGEST", 20)
     made = tokenise(corpus, *vocabularies, tmp_path / "ids", max_length=4)
     train = made["train"]
     kept = [0, 5, 6]

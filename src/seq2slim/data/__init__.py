@@ -5,7 +5,8 @@ Nothing here imports jax.
 
 from seq2slim.data.batching import Batch, BatchConfig, evaluation_batches, plan_epoch, train_batches
 from seq2slim.data.corpora import Corpus, CorpusConfig, read_lines
-from seq2slim.data.tokenised import TokenisedCorpus, TokenisedSplit, tokenise
+from seq2slim.data.tokenised import TokenisedCorpus, TokenisedSplit
+from seq2slim.data.tokenising import tokenise
 from seq2slim.data.vocabulary import BOS, EOS, PAD, UNK, Vocabulary, VocabularyConfig, train_vocabularies
 
 __all__ = [

@@ -7,7 +7,8 @@ from typing import ClassVar, Literal
 
 from seq2slim.data import corpora
 from seq2slim.data.corpora import Corpus, CorpusConfig
-from seq2slim.data.tokenised import TokenisedCorpus, tokenise
+from seq2slim.data.tokenised import TokenisedCorpus
+from seq2slim.data.tokenising import tokenise
 from seq2slim.data.vocabulary import Vocabulary, VocabularyConfig, train_vocabularies
 from seq2slim.pipeline.runner import runs_folder
 from seq2slim.pipeline.stage import Stage, home_name
