@@ -14,15 +14,16 @@ import pytest
 
 from seq2slim.data.batching import Batch
 from seq2slim.models import Seq2Seq, Seq2SeqConfig, init_params
-from seq2slim.training import loop
+from seq2slim.training import window
 from seq2slim.training.checkpoints import CheckpointError, Checkpoints
 from seq2slim.training.config import OptimizerConfig, TrainingConfig
 from seq2slim.training.learning_rates import learning_rate
-from seq2slim.training.loop import NonFiniteLoss, Progress, Run, Stopped, fit, total_steps
+from seq2slim.training.loop import Progress, Run, Stopped, fit, total_steps
 from seq2slim.training.metrics import read_metrics
 from seq2slim.training.optimizers import make_optimizer
 from seq2slim.training.state import TrainState, new_state
 from seq2slim.training.step import StepMetrics, eval_step, make_train_step
+from seq2slim.training.window import NonFiniteLoss
 
 
 class Watcher:
@@ -245,7 +246,7 @@ class TestNonFinite:
 
 class TestLog:
     def test_holds_what_is_promised(self, tmp_path, monkeypatch):
-        monkeypatch.setattr(loop, "LOG_EVERY", 4)
+        monkeypatch.setattr(window, "LOG_EVERY", 4)
         run, _ = scripted_run([9.5, 8.5], steps_per_epoch=10, max_steps=10)
         watcher = Watcher()
         fit(run, scripted_state(), tmp_path, watcher)
@@ -271,7 +272,7 @@ class TestLog:
         assert speeds == [None] * 4 + [written[0]] * 4 + [written[1]] * 2
 
     def test_is_cut_back_to_the_save_that_a_killed_run_goes_on_from(self, tmp_path, monkeypatch):
-        monkeypatch.setattr(loop, "LOG_EVERY", 1)
+        monkeypatch.setattr(window, "LOG_EVERY", 1)
 
         def killed(start):
             yield from scripted_batches(start, end=8)
