@@ -1,14 +1,14 @@
 """A student learns more from its teacher's translations than from people's, and can be pruned too (Kim & Rush 2016).
 
-    make experiment EXP=kim2016                      # the Bible: hours on 2 cores, most of it the teacher's beam of 35
+    make experiment EXP=kim2016                      # the Bible: hours on 2 cores
     make experiment EXP=kim2016 SMOKE=1              # a toy language, in about two minutes
     make experiment EXP=kim2016 ARGS="--rows main --seeds 1"         # baseline, Seq-KD, Seq-KD + Seq-Inter alone
     make experiment EXP=kim2016 ARGS="--corpus.name text \\
         --corpus.train A.en A.de --corpus.valid B.en B.de --corpus.test C.en C.de --title multi30k-en-de"
 
 Rows: the teacher, and fine-tuned on Seq-Inter | students: the baseline, Word-KD, Seq-KD, each also with Seq-Inter;
-Seq-KD with Word-KD; all three | Seq-KD + Seq-Inter pruned, retrained on Seq-KD and fine-tuned on Seq-Inter | a dense
-student as small as the one pruned 80%. With `--jackknife K` Seq-KD and Seq-KD + Seq-Inter again, from K teachers of
+Seq-KD with Word-KD; all three | Seq-KD + Seq-Inter pruned, retrained on Seq-KD and fine-tuned on Seq-Inter (0% is the
+dense student trained on for as long) | a dense student as small as the one pruned 80%, trained as long as it. With `--jackknife K` Seq-KD and Seq-KD + Seq-Inter again, from K teachers of
 which each translates the part of train that it has not seen.
 Expected, as in the paper: Seq-KD lifts greedy search above the baseline's beam, perplexity on references rises, p(w*)
 rises by an order of magnitude; 80% can be pruned for half a point. Where the teacher remembers its training targets
@@ -125,12 +125,14 @@ def models(config: Config) -> dict[tuple[str, int], Stage]:
     found["Word-KD + Seq-Inter", first] = tuned(found["Word-KD", first], inter)
     found["Seq-KD + Word-KD", first] = student(seq, word=words(seq))
     found["Seq-KD + Seq-Inter + Word-KD", first] = tuned(found["Seq-KD + Word-KD", first], inter, word=words(inter))
+
+    def continued(model) -> Retrain:
+        return tuned(Retrain(model, recipe.retraining, first + 2000, seq), inter, training=recipe.retuning)
+
     for sparsity in config.sparsities:
-        pruned = Prune(found[BOTH, first], "class_blind", sparsity)
-        retrained = Retrain(pruned, recipe.retraining, first + 2000, seq)
-        found[f"pruned {100 * sparsity:g}%", first] = tuned(retrained, inter, training=recipe.retuning)
-    small = smaller(config)
-    found["dense, as small as pruned 80%", first] = tuned(student(seq, options=small), inter)
+        found[f"pruned {100 * sparsity:g}%", first] = continued(Prune(found[BOTH, first], "class_blind", sparsity))
+    small = tuned(student(seq, options=smaller(config)), inter)
+    found["dense, as small as pruned 80%", first] = continued(small)  # as long as what it is compared with
     return found
 
 
@@ -163,8 +165,8 @@ def held_out_teachers(config: Config, text: Text) -> list[Train]:
 def smaller(config: Config):
     """Options of a dense student with as many weights as 80% pruning leaves of the student."""
     recipe = config.settings
-    size = recipe.teacher.vocabulary.size
-    return equal_size(recipe.student, round(0.2 * weights_of(recipe.student, size)), size)
+    words = recipe.teacher.vocabulary
+    return equal_size(recipe.student, round(0.2 * weights_of(recipe.student, words)), words)
 
 
 def main(config: Config, runner):

@@ -8,7 +8,6 @@ import pytest
 
 from experiments import kim2016, kim2016_report
 from seq2slim.cli.options import parse
-from seq2slim.models import ModelOptions
 from seq2slim.pipeline.distillation_recipes import DISTILLATION_RECIPES, equal_size, weights_of
 from seq2slim.pipeline.runner import RunOptions
 from seq2slim.pipeline.stage import parents
@@ -110,13 +109,17 @@ def test_the_student_is_at_most_a_quarter_of_its_teacher_and_the_small_one_a_fif
     # The paper's own student is only 2.6 times smaller (221 / 84.8), and that of the toy 3.8 times.
     for name, times in (("base", 4), ("kim2016", 2.6), ("tiny", 3.5)):
         recipe = DISTILLATION_RECIPES[name]
-        size = recipe.teacher.vocabulary.size
-        teacher, student = (weights_of(options, size) for options in (recipe.teacher.model, recipe.student))
+        words = recipe.teacher.vocabulary
+        teacher, student = (weights_of(options, words) for options in (recipe.teacher.model, recipe.student))
         assert student <= teacher / times
-    student = weights_of(ModelOptions("student"), 4000)
-    found = equal_size(ModelOptions("student"), round(0.2 * student), 4000)
+    recipe = DISTILLATION_RECIPES["base"]
+    words = recipe.teacher.vocabulary
+    assert (words.source_size, words.size) == (8000, 4000)
+    student = weights_of(recipe.student, words)
+    assert student - weights_of(recipe.student, replace(words, source_size=7000)) == 1000 * 120  # both sides count
+    found = equal_size(recipe.student, round(0.2 * student), words)
     wider = replace(found, units=found.units + 2)
-    assert weights_of(found, 4000) <= round(0.2 * student) < weights_of(wider, 4000)
+    assert weights_of(found, words) <= round(0.2 * student) < weights_of(wider, words)
 
 
 @pytest.mark.parametrize(

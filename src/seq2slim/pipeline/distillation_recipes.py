@@ -67,8 +67,7 @@ KIM2016 = DistillationRecipe(
 )
 
 # Adam's rates, moment and dropout as they were found for small models (`recipes`), a tenth of the rate for Seq-Inter as
-# in the paper; but pruned students retrain at the full rate, as a pruned model wants a rate no lower than its own. Not
-# run yet.
+# in the paper; but pruned students retrain at the full rate, as a pruned model wants a rate no lower than its own.
 BASE = DistillationRecipe(
     teacher=RECIPES["base"],
     student=ModelOptions("student"),
@@ -94,17 +93,14 @@ TINY = DistillationRecipe(
 DISTILLATION_RECIPES = {"kim2016": KIM2016, "base": BASE, "tiny": TINY}
 
 
-def weights_of(options: ModelOptions, vocabulary: int) -> int:
-    """Number of parameters of a model with so many words a side."""
-    config = options.build(vocabulary, vocabulary)
+def weights_of(options: ModelOptions, vocabulary: VocabularyConfig) -> int:
+    """Number of parameters of a model with as many words a side as are asked for; a text may support fewer."""
+    config = options.build(vocabulary.source_size or vocabulary.size, vocabulary.size)
     return sum(leaf.size for leaf in jax.tree.leaves(jax.eval_shape(lambda key: init_params(config, key), _KEY)))
 
 
-def equal_size(options: ModelOptions, weights: int, vocabulary: int) -> ModelOptions:
-    """The model of `options` at the even width with the most parameters up to `weights`; embeddings as wide as units.
-
-    Args: vocabulary: words of each side, as asked for: a text may support fewer.
-    """
+def equal_size(options: ModelOptions, weights: int, vocabulary: VocabularyConfig) -> ModelOptions:
+    """The model of `options` at the even width with the most parameters up to `weights`; embeddings as wide."""
 
     def sized(half: int) -> ModelOptions:
         return replace(options, units=2 * half, embedding=None)
