@@ -8,8 +8,9 @@
 
 Rows: the teacher, and fine-tuned on Seq-Inter | students: the baseline, Word-KD, Seq-KD, each also with Seq-Inter;
 Seq-KD with Word-KD; all three | Seq-KD + Seq-Inter pruned, retrained on Seq-KD and fine-tuned on Seq-Inter (0% is the
-dense student trained on for as long) | a dense student as small as the one pruned 80%, trained as long as it. With `--jackknife K` Seq-KD and Seq-KD + Seq-Inter again, from K teachers of
-which each translates the part of train that it has not seen.
+dense student trained on for as long) | a dense student as small as the one pruned 80%, trained as long as that. With
+`--jackknife K` Seq-KD and Seq-KD + Seq-Inter again, from K teachers of which each translates the part of train that it
+has not seen.
 Expected, as in the paper: Seq-KD lifts greedy search above the baseline's beam, perplexity on references rises, p(w*)
 rises by an order of magnitude; 80% can be pruned for half a point. Where the teacher remembers its training targets
 (train BLEU above 1.5 times valid) its output teaches little new, and the jackknife is the fair comparison.
