@@ -1,7 +1,7 @@
 """The stages of distillation on a hardly trained tiny model: decoded, stopped, resumed, chosen from, learnt from."""
 
-import dataclasses
 import itertools
+import shutil
 from dataclasses import replace
 
 import jax
@@ -11,6 +11,7 @@ import pytest
 from seq2slim.data import batching
 from seq2slim.data.corpora import CorpusConfig
 from seq2slim.data.vocabulary import BOS, EOS, PAD, UNK, VocabularyConfig
+from seq2slim.decoding.length_penalty import LengthPenalty
 from seq2slim.distillation import teacher_corpus
 from seq2slim.distillation.mode import mode_mass
 from seq2slim.distillation.n_best import read_n_best
@@ -26,6 +27,8 @@ from seq2slim.pipeline.search import SearchConfig, make_search
 from seq2slim.pipeline.stage import StopRequested, identity
 from seq2slim.pipeline.stages import text as texts
 from seq2slim.pipeline.stages.decode import Decode, HeldOut, Join, Retold, Select, verify_decoded
+from seq2slim.pipeline.stages.evaluate import Evaluate
+from seq2slim.pipeline.stages.measure import Memory, Mode, Speed
 from seq2slim.pipeline.stages.text import Text
 from seq2slim.pipeline.stages.train import Retrain, Train
 from seq2slim.pipeline.stages.words import StoreWords
@@ -170,6 +173,9 @@ def test_a_jackknife_joins_what_each_fold_was_told_by_its_own_teacher(runner, te
     lines = [(home / teacher_corpus.TARGET).read_text().splitlines() for home in homes]
     expected = [lines[line % 2][line] for line in range(23)]
     assert (runner.home(joined) / teacher_corpus.TARGET).read_text().splitlines() == expected
+    assert runner.result(parts[0])["dropped"] == 1 + runner.result(parts[0])["empty"]  # line 8; line 3 is not asked for
+    manifest = teacher_corpus.read_manifest(runner.home(joined))
+    assert (manifest["folds"], manifest["teachers"]) == (2, [identity(own) for own in teachers])
     with pytest.raises(ValueError, match="all folds"):
         Join(parts[:1])
 
@@ -286,5 +292,83 @@ def test_the_corpus_command_writes_pairs_that_any_toolkit_can_read(runner, teach
     assert verify_corpus(*arguments) == []
     assert not (tmp_path / "out" / "shards").exists()
     assert distil_corpus(*arguments)["decoded"] == 3  # finished already
-    with pytest.raises(ValueError, match="holds a corpus of another"):
-        distil_corpus(*arguments[:3], dataclasses.replace(SEARCH, batch_size=8), arguments[4])
+    for other in (replace(SEARCH, beam=4), replace(SEARCH, batch_size=8), replace(SEARCH, limits="paper")):
+        changed = *arguments[:3], other, arguments[4]
+        with pytest.raises(ValueError, match="holds another corpus: its"):
+            distil_corpus(*changed)
+        assert len(verify_corpus(*changed)) == 1
+    assert verify_corpus(*arguments, max_length=80) == ["its max length is 50, not 80"]
+
+
+def test_a_kill_before_the_pairs_costs_nothing_and_changed_ones_are_found(runner, teacher, tmp_path, monkeypatch):
+    source, out = tmp_path / "some.source", tmp_path / "out"
+    source.write_text("a b\nc d a\nb\n")
+    arguments = [runner.home(teacher)], source, out, SEARCH, Context(runner, teacher)
+    with monkeypatch.context() as patch:
+        patch.setattr("seq2slim.pipeline.distil_corpus._write_pairs", lambda *_: _raise(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            distil_corpus(*arguments)
+    assert (out / "shards").exists()
+    assert not (out / "pairs.target").exists()
+    distil_corpus(*arguments)
+    assert not (out / "shards").exists()
+    whole = {name: (out / f"pairs.{name}").read_bytes() for name in ("lines", "source", "target")}
+    assert whole["source"] == source.read_bytes()
+    for name, content in whole.items():
+        (out / f"pairs.{name}").write_bytes(content[1:])
+        assert verify_corpus(*arguments) == [f"pairs.{name} is not what target.txt and the source say"]
+        distil_corpus(*arguments)
+        assert verify_corpus(*arguments) == []
+    (out / "target.txt").write_bytes(b"")
+    with pytest.raises(ValueError, match=r"target\.txt has changed since it was written"):
+        distil_corpus(*arguments)
+
+
+def _raise(error):
+    raise error
+
+
+@pytest.mark.parametrize("damaged", [teacher_corpus.N_BEST, teacher_corpus.TARGET])
+def test_a_damaged_teacher_corpus_is_not_learnt_from(runner, decoded, tmp_path, damaged):
+    """However large it is: the mark of a finished stage vouches for small files alone."""
+    home = shutil.copytree(runner.home(decoded), tmp_path / "decoded")
+    path = home / damaged
+    path.write_bytes(path.read_bytes()[:-1])
+    user = Select(decoded) if damaged == teacher_corpus.N_BEST else Retold(decoded)
+    with pytest.raises(ValueError, match=f"{damaged} has changed since it was written: remove"):
+        user.run(tmp_path, _Elsewhere(Context(runner, user), home))
+    assert teacher_corpus.checked(runner.home(decoded), damaged).exists()
+
+
+class _Elsewhere:
+    """A context in which the home of a Decode stage is another folder."""
+
+    def __init__(self, context, home):
+        self._context, self._home = context, home
+
+    def __getattr__(self, name):
+        return getattr(self._context, name)
+
+    def home(self, stage):
+        return self._home if isinstance(stage, Decode) else self._context.home(stage)
+
+
+def test_mode_memory_and_speed_are_of_the_model_and_the_split_they_name(runner, text, teacher):
+    """p(w*) by a search of one's own, BLEU of the two splits by `evaluate`'s, rates for each model in order."""
+    model, split = load_model(runner.home(teacher)), texts.tokenised(runner.home(text))["valid"]
+    penalised = replace(SEARCH, length_penalty=LengthPenalty("gnmt", 5.0))
+    config = batching.BatchConfig(4, model.reverse_source)
+    found = search_lines(make_search(model, SEARCH), batching.evaluation_batches(split, config, targets=False))
+    best = [np.exp(result.log_prob.astype(np.float64)) for _, _, result in found]
+    stages = Mode(teacher, "valid", penalised), Memory(teacher, 5, SEARCH, "none"), Speed((teacher,) * 2, search=SEARCH)
+    runner.run(stages)
+    mode, memory, speed = map(runner.result, stages)
+    assert mode["mode"] == pytest.approx(np.mean([own.max() for own in best]), rel=1e-4)
+    assert mode["n_best_mass"] == pytest.approx(np.mean([own.sum() for own in best]), rel=1e-4)
+
+    evaluated = Evaluate(teacher, "valid", SEARCH, "none")
+    runner.run(evaluated)
+    assert memory["valid_bleu"] == pytest.approx(runner.result(evaluated)["beam_bleu"], abs=0.011)
+    assert {"greedy", "beam"} <= speed.keys()
+    assert len(speed["greedy"]) == len(speed["beam"]) == 2
+    assert min(speed["greedy"] + speed["beam"]) > 0

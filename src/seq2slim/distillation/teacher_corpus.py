@@ -2,7 +2,10 @@
 
     n_best.txt      the K best hypotheses of each line (`n_best.py`), in line order
     target.txt      the best one as plain text, exactly one line a source line; empty where there is none
-    teacher.json    written last: who made it, how, from what, what was left out, size and SHA-256 of the files
+    teacher.json    written last: who made it, how, from what, what was left out, size and SHA-256 of the files; of a
+                    jackknife with F teachers, `folds` F: line n is by the teacher number n modulo F
+
+Of what was chosen from an n-best list, or left out of a text, there is target.txt, with its digest in teacher.json.
 
 Text and not token ids is what is kept: any toolkit can train on it. For training here it is tokenised again, and may
 come out in other pieces than the teacher emitted.
@@ -72,7 +75,8 @@ def write_lines(home: Path, lines: Iterable[bytes], facts: dict[str, Any]) -> di
     """Writes a teacher corpus from the raw n-best of every source line in order (b"" where there is none).
 
     Returns: the manifest, with what was counted: `lines`; `decoded`, with a hypothesis; `dropped`, without one, or with
-      an empty one, so that no student can learn from them; `cut`, ended by the length limit; `hypotheses`.
+      an empty one, so that no student can learn from them (of a fold, among its own lines); `cut`, ended by the length
+      limit; `hypotheses`.
     """
     counts = dict.fromkeys(("lines", "decoded", "dropped", "empty", "cut", "hypotheses"), 0)
     best: list[str] = []
@@ -90,17 +94,31 @@ def write_lines(home: Path, lines: Iterable[bytes], facts: dict[str, Any]) -> di
             counts["empty"] += not first.text.strip()
             counts["cut"] += first.cut
             counts["hypotheses"] += raw.count(b"\n")
-    counts["dropped"] = counts["lines"] - counts["decoded"] + counts["empty"]
-    write_target(home, best)
-    manifest = {"format": FORMAT, **facts, "counts": counts, "files": _digests(home)}
+    asked = len(range(facts["fold"], counts["lines"], facts["folds"])) if "fold" in facts else counts["lines"]
+    counts["dropped"] = asked - counts["decoded"] + counts["empty"]
+    return write_target(home, best, {**facts, "counts": counts}, (N_BEST, TARGET))
+
+
+def write_target(
+    home: Path, lines: Iterable[str], facts: dict[str, Any] | None = None, files: Sequence[str] = (TARGET,)
+) -> dict:
+    """Writes `target.txt`: what a student is to learn for each source line, empty for lines that it does not see.
+
+    Args: facts: for the manifest. files: that the manifest vouches for.
+    Returns: the manifest, written last.
+    """
+    with written_whole(home / TARGET) as file:
+        file.writelines(f"{line}\n".encode() for line in lines)
+    manifest = {"format": FORMAT, **(facts or {}), "files": {name: file_facts(home / name) for name in files}}
     write_atomically(home / MANIFEST, json.dumps(manifest, indent=1) + "\n")
     return manifest
 
 
-def write_target(home: Path, lines: Iterable[str]) -> None:
-    """Writes `target.txt`: what a student is to learn for each source line, empty for lines that it does not see."""
-    with written_whole(home / TARGET) as file:
-        file.writelines(f"{line}\n".encode() for line in lines)
+def checked(home: Path, name: str) -> Path:
+    """The file `name` of a teacher corpus, if it is the one that was written. Raises: ValueError if it is not."""
+    if file_facts(home / name) != read_manifest(home).get("files", {}).get(name):
+        raise ValueError(f"{home / name} has changed since it was written: remove {home} and run the same again")
+    return home / name
 
 
 def read_manifest(home: Path) -> dict:
@@ -120,7 +138,3 @@ def file_facts(path: Path) -> dict:
     """Size in bytes and SHA-256 of a file."""
     with open(path, "rb") as file:
         return {"bytes": path.stat().st_size, "sha256": hashlib.file_digest(file, "sha256").hexdigest()}
-
-
-def _digests(home: Path) -> dict:
-    return {name: file_facts(home / name) for name in (N_BEST, TARGET)}

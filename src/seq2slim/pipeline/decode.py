@@ -33,6 +33,11 @@ class Teacher(NamedTuple):
     identities: Sequence[str]  # of the stages that made the models
 
 
+def search_facts(search: SearchConfig) -> dict:
+    """What of a search decides what it finds, for a manifest."""
+    return {"beam": search.beam, "length_penalty": asdict(search.length_penalty), "limits": search.limits}
+
+
 def decode_lines(teacher: Teacher, batches: Iterable[Batch], search: SearchConfig) -> Iterator[list[Hypothesis]]:
     """The n-best of each line, in the order of the batches; [] where every score was NaN or -inf."""
     limits = LIMITS[search.limits]
@@ -110,9 +115,7 @@ def decode_corpus(
         sources,
         {
             "teachers": list(teacher.identities),
-            "beam": search.beam,
-            "length_penalty": asdict(search.length_penalty),
-            "limits": search.limits,
+            **search_facts(search),
             "asked": len(rows),
             **facts,
         },

@@ -17,10 +17,10 @@ import numpy as np
 
 from seq2slim.data.corpora import read_lines
 from seq2slim.data.tokenised import TokenisedSide, TokenisedSplit
-from seq2slim.distillation.teacher_corpus import MANIFEST, TARGET, read_manifest
+from seq2slim.distillation.teacher_corpus import MANIFEST, TARGET, checked, read_manifest
 from seq2slim.distillation.verify import verify
 from seq2slim.files import write_atomically
-from seq2slim.pipeline.decode import Teacher, decode_again, decode_corpus
+from seq2slim.pipeline.decode import Teacher, decode_again, decode_corpus, search_facts
 from seq2slim.pipeline.model_files import load_model
 from seq2slim.pipeline.runner import CONFIG
 from seq2slim.pipeline.search import SearchConfig
@@ -41,17 +41,19 @@ def distil_corpus(
       search: K, length penalty, limits.
       context: with `say(line)`, `progress(step=, total=, sentences_per_s=)` and `stop_requested`, as stages have it.
     Returns: the counts of the manifest (`teacher_corpus.write_lines`) and `sentences_per_second`.
-    Raises: ValueError if `out` holds another corpus, or the teachers have different vocabularies.
+    Raises: ValueError if `out` holds another corpus or a damaged one, or the teachers have different vocabularies.
     """
     out.mkdir(parents=True, exist_ok=True)
     teacher, split, sources, facts = _read(teachers, source, search, context, max_length)
     if (out / MANIFEST).exists():
         manifest = read_manifest(out)
-        if {name: manifest.get(name) for name in facts} != facts or manifest["teachers"] != list(teacher.identities):
-            raise ValueError(f"{out} holds a corpus of another teacher, text or search: choose another folder")
+        if wrong := _differences(manifest, facts):
+            raise ValueError(f"{out} holds another corpus: {'; '.join(wrong)}. Choose another folder")
+        _write_pairs(out, sources)  # where a kill came between the corpus and its pairs
+        shutil.rmtree(out / SHARDS, ignore_errors=True)
         context.say(f"{out} is finished already")
         return manifest["counts"] | {"sentences_per_second": None}
-    started = out / SHARDS / hashlib.sha256(json.dumps([facts, *teacher.identities]).encode()).hexdigest()[:16]
+    started = out / SHARDS / hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:16]
     counts = decode_corpus(out, started, teacher, split, np.arange(len(split)), sources, search, facts, context)
     _write_pairs(out, sources)
     shutil.rmtree(out / SHARDS, ignore_errors=True)
@@ -62,8 +64,26 @@ def verify_corpus(
     teachers: Sequence[Path], source: Path, out: Path, search: SearchConfig, context, max_length: int = 50
 ) -> list[str]:
     """What is wrong with the corpus in `out`, if it should be that of these arguments; see `distillation.verify`."""
-    teacher, split, sources, _ = _read(teachers, source, search, context, max_length)
-    return verify(out, sources, teacher.identities, lambda lines: decode_again(teacher, split, search, lines))
+    teacher, split, sources, facts = _read(teachers, source, search, context, max_length)
+    if (out / MANIFEST).exists() and (wrong := _differences(read_manifest(out), facts)):
+        return wrong
+    wrong = verify(out, sources, teacher.identities, lambda lines: decode_again(teacher, split, search, lines))
+    if wrong:
+        return wrong
+    return [
+        f"{path.name} is not what {TARGET} and the source say"
+        for path, content in _pairs(out, sources).items()
+        if not path.is_file() or path.read_bytes() != content
+    ]
+
+
+def _differences(manifest: dict, facts: dict) -> list[str]:
+    """In what a corpus that is there is another than the one asked for."""
+    return [
+        f"its {name.replace('_', ' ')} is {manifest.get(name)}, not {value}"
+        for name, value in facts.items()
+        if manifest.get(name) != value
+    ]
 
 
 def _read(teachers: Sequence[Path], source: Path, search: SearchConfig, context, max_length: int):
@@ -80,7 +100,8 @@ def _read(teachers: Sequence[Path], source: Path, search: SearchConfig, context,
         raise ValueError(f"{source} has no line of 1 to {max_length} tokens")
     split = sources_alone([encoded[line] for line in lines], lines)
     digest = hashlib.sha256("".join(f"{line}\n" for line in sources).encode()).hexdigest()
-    facts = {"corpus": digest, "max_length": max_length, "batch_size": search.batch_size}
+    facts = {"teachers": names, **search_facts(search), "corpus": digest, "max_length": max_length}
+    facts |= {"batch_size": search.batch_size}
     return Teacher(models, pairs[0][1], names), split, sources, facts
 
 
@@ -92,11 +113,20 @@ def sources_alone(encoded: Sequence[Sequence[int]], lines: Sequence[int]) -> Tok
     return TokenisedSplit(source, nothing, np.asarray(lines, np.int64), {"pairs": len(encoded)})
 
 
-def _write_pairs(out: Path, sources: Sequence[str]) -> None:
+def _pairs(out: Path, sources: Sequence[str]) -> dict[Path, bytes]:
+    """What the pairs' files must hold. Raises: ValueError if the targets have changed since they were written."""
     kept = [
         (line, source, target)
-        for line, (source, target) in enumerate(zip(sources, read_lines(out / TARGET), strict=True), start=1)
+        for line, (source, target) in enumerate(zip(sources, read_lines(checked(out, TARGET)), strict=True), start=1)
         if target.strip()
     ]
-    for name, column in (("lines", 0), ("source", 1), ("target", 2)):
-        write_atomically(out / f"pairs.{name}", "".join(f"{row[column]}\n" for row in kept))
+    return {
+        out / f"pairs.{name}": "".join(f"{row[column]}\n" for row in kept).encode()
+        for column, name in enumerate(("lines", "source", "target"))
+    }
+
+
+def _write_pairs(out: Path, sources: Sequence[str]) -> None:
+    for path, content in _pairs(out, sources).items():
+        if not path.is_file() or path.read_bytes() != content:
+            write_atomically(path, content)

@@ -106,17 +106,18 @@ class Join(Stage):
         return f"{len(self.parts)} folds"
 
     def run(self, home: Path, context) -> dict:
-        homes = [context.home(part) for part in self.parts]
+        homes = [context.home(part) for part in sorted(self.parts, key=lambda part: part.fold)]
         manifests = [teacher_corpus.read_manifest(part) for part in homes]
+        n_best = [teacher_corpus.checked(part, teacher_corpus.N_BEST) for part in homes]
 
         def numbered(path: Path):
-            with open(path, "rb") as file:
+            with path.open("rb") as file:
                 grouped = itertools.groupby(file, key=lambda raw: int(raw.split(b" ", 1)[0]))
                 yield from ((line, b"".join(raw)) for line, raw in grouped)
 
         def lines():
             expected = 0
-            for line, raw in heapq.merge(*(numbered(part / teacher_corpus.N_BEST) for part in homes)):
+            for line, raw in heapq.merge(*map(numbered, n_best)):
                 yield from itertools.repeat(b"", line - expected)
                 yield raw
                 expected = line + 1
@@ -124,7 +125,7 @@ class Join(Stage):
 
         facts = {name: manifests[0][name] for name in ("corpus", "beam", "length_penalty", "limits")}
         teachers = [name for manifest in manifests for name in manifest["teachers"]]
-        return teacher_corpus.write_lines(home, lines(), {"teachers": teachers, **facts})["counts"]
+        return teacher_corpus.write_lines(home, lines(), {"teachers": teachers, "folds": len(homes), **facts})["counts"]
 
 
 @dataclass(frozen=True)
@@ -154,7 +155,7 @@ class Select(Stage):
         score = selection.scorer(self.smoothing, self.tokenize)
         references = self.text.lines("train", 1)
         chosen, scores = [""] * len(references), []
-        for line, hypotheses in read_n_best(context.home(self.n_best) / teacher_corpus.N_BEST):
+        for line, hypotheses in read_n_best(teacher_corpus.checked(context.home(self.n_best), teacher_corpus.N_BEST)):
             own = [hypothesis.text for hypothesis in hypotheses]
             index, best = selection.nearest(own, references[line], score)
             chosen[line] = own[index]
@@ -219,7 +220,7 @@ class Retold(Stage):
 
     def run(self, home: Path, context) -> dict:
         vocabularies = texts.vocabularies(context.home(self.text))
-        corpus, targets = self.text.loaded(), context.home(self.targets) / teacher_corpus.TARGET
+        corpus, targets = self.text.loaded(), teacher_corpus.checked(context.home(self.targets), teacher_corpus.TARGET)
         splits = {**corpus.splits, "train": (corpus.splits["train"][0], targets)}
         retold = dataclasses.replace(corpus, splits=splits, sha256=identity(self))
         tokenised = texts.tokenise(retold, *vocabularies, home / texts.TOKENISED, self.text.max_length)
