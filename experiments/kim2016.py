@@ -185,6 +185,8 @@ def main(config: Config, runner):
     at = {made[key]: index for index, key in enumerate(timed)}
     common = {"experiment": "kim2016", "group": group(config), "command": command(config)}
     common |= {f"memory_{name}": value for name, value in runner.result(memory).items()}
+    told = runner.result(made[SEQ, config.seed + 1].text.targets)
+    common |= {"told_lines": told["decoded"], "told_cut": told["cut"], "inter_beam": recipe.inter_beam}
     rows = []
     for order, (key, stage) in enumerate(evaluated.items()):
         columns = common | runner.result(modes[key]) | {"order": order, "label": key[0], "seed": key[1]}
@@ -213,21 +215,31 @@ def timed_models(made: dict[tuple[str, int], Stage]) -> list[tuple[str, int]]:
 
 def group(config: Config) -> str:
     """Names one run of the experiment: rows of the same group replace each other whole."""
-    recipe = config.recipe + ("" if config.settings == DISTILLATION_RECIPES[config.recipe] else " (changed)")
+    recipe = " ".join([config.recipe, *_changed(config)]).replace("--settings.", "")
     corpus = config.title or "-".join([config.corpus.name, *(config.corpus.languages or ())])
+    usual = Config()
     extra = [f"{config.rows} rows"] if config.rows != "all" else []
     extra += [f"top {config.top_k}"] if config.top_k else []
-    extra += [config.smoothing] if config.smoothing != "halving" else []
+    extra += [value for value in (config.smoothing, config.tokenize) if value not in ("halving", "13a")]
     extra += [f"jackknife {config.jackknife}"] if config.jackknife else []
+    extra += [f"pruned {_numbers(config.sparsities)}"] if config.sparsities != usual.sparsities else []
     return ", ".join([corpus, f"recipe {recipe}", config.split, f"{config.seeds} seeds from {config.seed}", *extra])
+
+
+def _changed(config: Config) -> list[str]:
+    """The settings that are not those of the recipe, as they are typed."""
+    return report.typed(differing(config.settings, DISTILLATION_RECIPES[config.recipe]), "--settings.")
+
+
+def _numbers(values: Sequence[float]) -> str:
+    return " ".join(f"{value:g}" for value in values)
 
 
 def command(config: Config) -> str:
     """What to type for this run; the paths of a `text` corpus are for whoever types it to fill in."""
     names = ("recipe", "rows", "seeds", "top_k", "smoothing", "jackknife", "split", "tokenize", "rounds", "seed")
     options = [f"--{name.replace('_', '-')} {getattr(config, name)}" for name in names]
-    options += [f"--sparsities {' '.join(f'{s:g}' for s in config.sparsities)}", *report.typed_corpus(config.corpus)]
-    options += report.typed(differing(config.settings, DISTILLATION_RECIPES[config.recipe]), "--settings.")
+    options += [f"--sparsities {_numbers(config.sparsities)}", *report.typed_corpus(config.corpus), *_changed(config)]
     if config.title:
         options.append(f"--title {shlex.quote(config.title)}")
     return f'make experiment EXP=kim2016 ARGS="{" ".join(options)}"'

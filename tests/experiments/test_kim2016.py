@@ -144,7 +144,15 @@ def rows(**changes):
     bleu["pruned 80%"] = (34.8, 35)
     memory = {"memory_train_bleu": 60.0, "memory_valid_bleu": 36.0, "memory_ratio": 1.667}
     common = {"group": "toy", "beam": 5, "mode": 0.01, "n_best_mass": 0.02, "mode_beam": 5, "signature": "tok:13a"}
-    common |= {"command": "make experiment", "perplexity": 5.0, "beam_rate": 40.0, **memory}
+    common |= {
+        "told_lines": 1000,
+        "told_cut": 12,
+        "inter_beam": 10,
+        "command": "make experiment",
+        "perplexity": 5.0,
+        "beam_rate": 40.0,
+        **memory,
+    }
     found = []
     for order, (name, (greedy, beam)) in enumerate(bleu.items()):
         seeds = (-0.5, 0.5) if name in ("student", "Seq-KD", DISTILLED) else (0.0,)
@@ -169,11 +177,18 @@ class TestReport:
         assert found["student"]["seeds"] == 2
         assert found[DISTILLED]["greedy_difference"] == pytest.approx(5)
         assert found[DISTILLED]["beam_difference"] == pytest.approx(3.2)
+        assert found["teacher"]["greedy_difference"] == pytest.approx(4)
+        assert (found["teacher"]["ratio"], found["pruned 80%"]["ratio"]) == (1, 20)
+        single = next(row for row in rows() if row["label"] == "student" and row["seed"] == 3)
+        alone = kim2016_report.with_differences([*rows(), single | {"label": "Word-KD", "greedy_bleu": 31.0}])
+        assert alone[-1]["greedy_difference"] == pytest.approx(0.5)  # to the baseline of its seed, 30.5
         assert found["student"]["greedy_deviation"] == pytest.approx(0.5**0.5)
 
     def test_claims_hold_or_do_not(self):
         text = "".join(kim2016_report.claims(rows()))
-        assert text.count(" - holds.") == 6
+        assert text.count(" - holds.") == 7
+        lucky = rows()[1] | {"label": "Word-KD", "greedy_bleu": 99.0}
+        assert "".join(kim2016_report.claims([*rows(), lucky])) == text  # one seed, where the baseline has two
         assert "5.00 (at least 1)" in text  # 35 - 30
         assert "3.00 (at least 0)" in text  # 35 - 32
         assert "-1.00 (at least -1)" in text  # 35 - 36
@@ -188,7 +203,7 @@ class TestReport:
         text = report.read_text()
         assert "remembers them: compare with --jackknife" in text
         assert re.search(
-            r"^\| Seq-KD \+ Seq-Inter +\| +2 \| +2,000 \| +2,000 \| +35.00 \| +\+5.00 ", text, re.MULTILINE
+            r"^\| Seq-KD \+ Seq-Inter +\| +2 \| +2,000 \| +2,000 \| +4.0 \| +35.00 \| +\+5.00 ", text, re.MULTILINE
         )
         assert [path.suffix for path in figures] == [".svg", ".png"]
         assert figures[0].name in text

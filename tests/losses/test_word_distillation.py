@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from seq2slim.losses import SoftmaxLayer, TopK, cross_entropy, softmax_layer, word_distillation
-from seq2slim.losses.word_distillation import teacher_probabilities
+from seq2slim.losses.word_distillation import taught_distribution
 
 T, B, H, V = 3, 2, 4, 7
 RNG = np.random.default_rng(5)
@@ -24,7 +24,7 @@ def oracle(alpha, temperature, smoothing, teachers, bias=BIAS):
     """(loss, nll, d hidden, d kernel, d bias), written out in numpy."""
     z = HIDDEN @ KERNEL + (0 if bias is None else bias)
     p, p_t = softmax(z), softmax(z / temperature)
-    q = np.mean([softmax((h @ w + b) / temperature) for h, w, b in teachers], axis=0)
+    q = softmax(np.log(np.mean([softmax(h @ w + b) for h, w, b in teachers], axis=0)) / temperature)
     y = (1 - smoothing) * np.eye(V)[LABELS] + smoothing / V
     hard, soft = -(y * np.log(p)).sum(-1), -(q * np.log(p_t)).sum(-1)
     loss = (WEIGHTS * ((1 - alpha) * hard + alpha * temperature**2 * soft)).sum()
@@ -110,7 +110,7 @@ class TestTopK:
 
     @pytest.mark.parametrize("temperature", [1.0, 2.0])
     def test_the_rule(self, temperature):
-        found = np.asarray(teacher_probabilities(self.stored(3), V, temperature)).reshape(T, B, V)
+        found = np.asarray(taught_distribution([self.stored(3)], V, temperature)).reshape(T, B, V)
         for t in range(T):
             for b in range(B):
                 best = sorted(range(V), key=lambda v, t=t, b=b: -self.LOG_P[t, b, v])[:3]
@@ -127,3 +127,12 @@ class TestTopK:
             word_distillation(*arguments, (teacher,), 0.5, temperature) for teacher in (online, self.stored(V))
         )
         np.testing.assert_allclose(one, other, rtol=1e-5)
+
+    def test_an_ensemble_and_what_is_stored_of_it_teach_alike(self):
+        layered = layers(TEACHERS)
+        mean = np.mean([softmax(h @ w + b) for h, w, b in TEACHERS], axis=0)
+        words = np.broadcast_to(np.arange(V, dtype=np.int32), mean.shape)
+        for temperature in (1.0, 2.0):
+            stored = taught_distribution([TopK(words, np.float32(np.log(mean)))], V, temperature)
+            online = taught_distribution([SoftmaxLayer(*map(np.float32, layer)) for layer in layered], V, temperature)
+            np.testing.assert_allclose(stored, online, rtol=1e-4)

@@ -4,7 +4,7 @@
     offsets.npy     int64[N + 1]: pair i of the training set has the positions offsets[i] .. offsets[i + 1] - 1, one a
                     target token and one for EOS                lines.npy    int64[N], each pair's line number
 
-What is left of the mass is not kept: a student renormalises (`losses.word_distillation.teacher_probabilities`).
+What is left of the mass is not kept: a student renormalises (`losses.word_distillation.taught_distribution`).
 """
 
 from pathlib import Path

@@ -1,5 +1,6 @@
 """Word-level knowledge distillation (Kim & Rush 2016, sec. 3.1), with a vector-Jacobian product of its own."""
 
+from collections.abc import Sequence
 from functools import partial
 from typing import NamedTuple
 
@@ -31,23 +32,33 @@ class TopK(NamedTuple):
 Teacher = SoftmaxLayer | TopK
 
 
-def teacher_probabilities(teacher: Teacher, vocabulary: int, temperature: float = 1.0):
-    """The distribution that a student learns from: softmax(z / temperature) of the teacher's logits z, f32[N, V].
+def taught_distribution(teachers: Sequence[Teacher], vocabulary: int, temperature: float = 1.0):
+    """The distribution q that a student learns from: the mean p of its teachers', at a temperature; f32[N, V].
 
-    The rule for a top-k store: the k log-probabilities go through the same softmax among themselves, so that they sum
-    to one and keep their ratios; all other words get nothing. With k = V that is the teacher's own distribution.
+    q_v = p_v^(1/t) / sum_u p_u^(1/t), which of one teacher is softmax(z / t) of its logits z. The rule for a top-k
+    store: its k words share the whole mass in their own proportion, all others get nothing. With k = V that is the
+    distribution that was stored, so an ensemble online and its stored words teach alike.
 
     Args:
-      teacher: of N = T*B positions.
+      teachers: of N = T*B positions.
       vocabulary: V.
-      temperature: above 0; 1 in the paper.
+      temperature: t, above 0; 1 in the paper.
     """
+    p = [_probabilities(teacher, vocabulary) for teacher in teachers]
+    p = sum(p[1:], p[0]) / len(p)
+    if temperature == 1:
+        return p
+    raised = (p / p.max(-1, keepdims=True)) ** (1 / temperature)
+    return raised / raised.sum(-1, keepdims=True)
+
+
+def _probabilities(teacher: Teacher, vocabulary: int):
     if isinstance(teacher, TopK):
         rows = teacher.words.reshape(-1, teacher.words.shape[-1])
-        kept = jax.nn.softmax(teacher.log_probs.reshape(rows.shape) / temperature)
+        kept = jax.nn.softmax(teacher.log_probs.reshape(rows.shape))
         nothing = jnp.zeros((rows.shape[0], vocabulary), kept.dtype)
         return nothing.at[jnp.arange(rows.shape[0])[:, None], rows].add(kept)
-    return jax.nn.softmax(logits(*teacher) / temperature)
+    return jax.nn.softmax(logits(*teacher))
 
 
 @partial(jax.custom_vjp, nondiff_argnums=(6, 7, 8))
@@ -55,10 +66,10 @@ def word_distillation(hidden, kernel, bias, labels, weights, teachers, alpha, te
     """(1 - alpha) NLL + alpha cross-entropy with the teacher's distribution q: weighted sums over words, in nats.
 
     loss = (1 - alpha) CE(label, p_1) - alpha t^2 sum_v q_v log p_tv with p_t = softmax((hidden W + b) / t); the factor
-    t^2 keeps the two gradients in proportion at any temperature t (Hinton et al. 2015, sec. 2). Of several teachers q
-    is the mean. The gradient with respect to the logits, (1 - alpha) (p_1 - label) + alpha t (p_t - q), is made beside
-    the loss and multiplied out at once: neither logits nor probabilities, of student or teacher, outlive a part of the
-    steps.
+    t^2 keeps the two gradients in proportion at any temperature t (Hinton et al. 2015, sec. 2), and q is the
+    `taught_distribution`. The gradient with respect to the logits, (1 - alpha) (p_1 - label) + alpha t (p_t - q), is
+    made beside the loss and multiplied out at once: neither logits nor probabilities, of student or teacher, outlive a
+    part of the steps.
 
     Args:
       hidden: f32[T, B, H], what the student's softmax layer reads. kernel: W f32[H, V]. bias: b f32[V] or None.
@@ -93,8 +104,7 @@ def _slice(teacher: Teacher, part) -> Teacher:
 def _part(hidden, kernel, bias, labels, weights, teachers, part, alpha, temperature, label_smoothing):
     """((loss, nll) f32[2], gradient of the loss with respect to the logits f32[N, V]) of some of the steps."""
     vocabulary = kernel.shape[-1]
-    q = [teacher_probabilities(_slice(teacher, part), vocabulary, temperature) for teacher in teachers]
-    q = sum(q[1:], q[0]) / len(q)
+    q = taught_distribution([_slice(teacher, part) for teacher in teachers], vocabulary, temperature)
     scores = logits(hidden[part], kernel, bias)
     labels, weights = labels[part].reshape(-1, 1), weights[part].reshape(-1)
     log_p, p = _softmax(scores)
