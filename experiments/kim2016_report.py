@@ -10,8 +10,8 @@ from seq2slim.plots.against_weights import bleu_against_weights
 
 COLUMNS = {
     "label": "", "seeds": "", "weights": ",d", "non_zero": ",d", "ratio": ".1f",
-    "greedy_bleu": ".2f", "greedy_difference": "+.2f", "beam_bleu": ".2f", "beam_difference": "+.2f", "perplexity": ".2f", "p(w*)": ".2%", "n_best_mass": ".2%",
-    "greedy_rate": ",.1f", "beam_rate": ",.1f",
+    "greedy_bleu": ".2f", "greedy_difference": "+.2f", "beam_bleu": ".2f", "beam_difference": "+.2f",
+    "perplexity": ".2f", "p(w*)": ".2%", "n_best_mass": ".2%", "greedy_rate": ",.1f", "beam_rate": ",.1f",
 }  # fmt: skip
 TERMINAL_COLUMNS = {
     name: spec for name, spec in COLUMNS.items() if name not in ("seeds", "weights", "ratio", "n_best_mass")
