@@ -46,7 +46,8 @@ class Config:
       recipe: where the settings start from.
       settings: teacher, student, their training, search; by default those of the recipe.
       corpus: parallel text.
-      rows: every row, or the teacher and the students of every seed alone (baseline, Seq-KD, Seq-KD + Seq-Inter).
+      rows: every row; the teacher and the students of every seed alone (main: baseline, Seq-KD, Seq-KD + Seq-Inter); or
+        these and the pruned ones.
       seeds: of the baseline, Seq-KD and Seq-KD + Seq-Inter students; all other rows have the first seed.
       sparsities: fractions pruned from the first Seq-KD + Seq-Inter student.
       top_k: learn Word-KD from so many stored words a position; 0 has the teacher work beside the student.
@@ -62,7 +63,7 @@ class Config:
     recipe: Literal["base", "kim2016", "tiny"] = "base"
     settings: DistillationRecipe = DISTILLATION_RECIPES["base"]
     corpus: CorpusConfig = field(default_factory=CorpusConfig)
-    rows: Literal["all", "main"] = "all"
+    rows: Literal["all", "main", "pruned"] = "all"
     seeds: int = 3
     sparsities: tuple[float, ...] = (0.0, 0.5, 0.8, 0.85, 0.9)
     top_k: int = 0
@@ -119,21 +120,21 @@ def models(config: Config) -> dict[tuple[str, int], Stage]:
         folded, folded_inter = told_by(config, text, held_out_teachers(config, text))
         found["Seq-KD, jackknifed", first] = student(folded)
         found["Seq-KD + Seq-Inter, jackknifed", first] = tuned(student(folded), folded_inter)
-    if config.rows == "main":
-        return found
-    found["Word-KD", first] = student(text, word=words(text))
-    found["student + Seq-Inter", first] = tuned(found[BASELINE, first], inter)
-    found["Word-KD + Seq-Inter", first] = tuned(found["Word-KD", first], inter)
-    found["Seq-KD + Word-KD", first] = student(seq, word=words(seq))
-    found["Seq-KD + Seq-Inter + Word-KD", first] = tuned(found["Seq-KD + Word-KD", first], inter, word=words(inter))
+    if config.rows == "all":
+        found["Word-KD", first] = student(text, word=words(text))
+        found["student + Seq-Inter", first] = tuned(found[BASELINE, first], inter)
+        found["Word-KD + Seq-Inter", first] = tuned(found["Word-KD", first], inter)
+        found["Seq-KD + Word-KD", first] = student(seq, word=words(seq))
+        found["Seq-KD + Seq-Inter + Word-KD", first] = tuned(found["Seq-KD + Word-KD", first], inter, word=words(inter))
 
     def continued(model) -> Retrain:
         return tuned(Retrain(model, recipe.retraining, first + 2000, seq), inter, training=recipe.retuning)
 
-    for sparsity in config.sparsities:
+    for sparsity in config.sparsities if config.rows != "main" else ():
         found[f"pruned {100 * sparsity:g}%", first] = continued(Prune(found[BOTH, first], "class_blind", sparsity))
-    small = tuned(student(seq, options=smaller(config)), inter)
-    found["dense, as small as pruned 80%", first] = continued(small)  # as long as what it is compared with
+    if config.rows == "all":  # trained as long as what it is compared with
+        small = tuned(student(seq, options=smaller(config)), inter)
+        found["dense, as small as pruned 80%", first] = continued(small)
     return found
 
 

@@ -95,6 +95,9 @@ class TestRows:
     def test_main_rows_alone(self):
         made = kim2016.models(replace(TOY, rows="main", seeds=3))
         assert len(made) == 1 + 3 * 3
+        pruned = kim2016.models(replace(TOY, rows="pruned", seeds=3, sparsities=(0.0, 0.8)))
+        every = kim2016.models(replace(TOY, seeds=3, sparsities=(0.0, 0.8)))
+        assert pruned == made | {key: every[key] for key in (("pruned 0%", 2), ("pruned 80%", 2))}
         decodes = {stage for model in made.values() for stage in ancestors(model) if isinstance(stage, Decode)}
         assert len(decodes) == 2
 
