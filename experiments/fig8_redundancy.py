@@ -63,7 +63,7 @@ def section(rows: Rows, series: dict, path) -> Section:
         *words_by_frequency(own["words"], path.with_name(f"{path.name}-words")),
     ]  # fmt: skip
     columns = dict.fromkeys(("h-hat", "i", "o", "f", "feed-forward", "recurrent"), ".1%")
-    text = "White is kept, black is pruned. Weights kept, by class:\n\n"
+    text = "The lighter, the more is kept; of a large matrix a point stands for a block. Weights kept, by class:\n\n"
     text += results.table(
         [{"class": n, "kept": x} for n, x in own["class_density"].items()], {"class": "", "kept": ".1%"}
     )

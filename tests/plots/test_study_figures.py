@@ -67,8 +67,9 @@ def test_lstm_maps_are_laid_out_as_in_the_paper(draw):
     panels = draw("lstm").axes
     for axes, (name, mask) in zip(panels, KERNELS.items()):
         assert axes.get_title() == name
-        np.testing.assert_array_equal(axes.images[0].get_array(), mask.T)
-        assert axes.images[0].cmap(axes.images[0].norm(1.0))[:3] == (1, 1, 1)  # kept is white
+        drawn = axes.images[0].cmap(axes.images[0].norm(axes.images[0].get_array()))[..., 0]
+        np.testing.assert_array_equal(drawn, mask.T)  # kept is white, pruned is black
+        assert axes.images[0].get_extent() == [-0.5, 9.5, 19.5, -0.5]
         assert [tick.get_text() for tick in axes.get_xticklabels()] == ["feed-forward", "recurrent"]
         assert len(axes.get_yticklabels()) == 4
         edges = sorted(line.get_xdata()[0] if line.get_xdata()[0] == line.get_xdata()[1] else -line.get_ydata()[0]
@@ -114,3 +115,13 @@ def test_more_than_can_be_told_apart_is_refused(tmp_path):
         curves.against_percent_pruned({str(n): CURVES["one"] for n in range(7)}, "BLEU", tmp_path / "x")
     with pytest.raises(ValueError, match="2 heights"):
         bars.grouped_bars(["a", "b"], {"x": [1]}, "y", tmp_path / "x")
+
+
+def test_a_large_map_is_shown_by_the_means_of_blocks():
+    mask = np.random.default_rng(0).random((300, 700)) < 0.3
+    found = survivors.block_means(mask, 256)
+    assert found.shape == (150, 234)  # blocks of 2 x 3, the last column of one
+    for row, column in ((0, 0), (7, 100), (149, 233)):
+        block = mask[2 * row : 2 * row + 2, 3 * column : 3 * column + 3]
+        assert found[row, column] == block.mean()
+    assert (survivors.block_means(mask[:200, :256], 256) == mask[:200, :256]).all()

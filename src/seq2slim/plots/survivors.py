@@ -1,4 +1,4 @@
-"""Where the survivors of pruning are (See et al. 2016, sec. 4.5 and fig. 8): white is kept, black is pruned."""
+"""Where the survivors of pruning are (See et al. 2016, sec. 4.5 and fig. 8): the lighter, the more is kept."""
 
 from pathlib import Path
 
@@ -6,6 +6,7 @@ import numpy as np
 
 from seq2slim.plots.style import BARS, LINES, panels, save
 
+MOST = 256  # points of a map a side; a larger matrix is shown by the means of blocks
 GATES = ("i", "f", "o", r"$\hat{h}$")
 
 
@@ -25,7 +26,7 @@ def lstm_maps(kernels: dict[str, np.ndarray], path: Path) -> list[Path]:
     for axes, (name, mask) in zip(grid.flat, kernels.items()):
         units = mask.shape[1] // 4
         inputs = mask.shape[0] - units
-        axes.imshow(mask.T, cmap="gray", vmin=0, vmax=1, aspect="equal")
+        _show(axes, mask.T, "equal")
         for edge in (1, 2, 3):
             axes.axhline(edge * units - 0.5, color="#c04020", linewidth=0.8)
         axes.axvline(inputs - 0.5, color="#c04020", linewidth=0.8)
@@ -36,6 +37,25 @@ def lstm_maps(kernels: dict[str, np.ndarray], path: Path) -> list[Path]:
     return save(fig, path)
 
 
+def block_means(mask: np.ndarray, most: int = MOST) -> np.ndarray:
+    """f64, at most `most` a side: the share kept in each block of a mask; of a small one the mask itself."""
+    steps = [-(-size // most) for size in mask.shape]
+    total, count = mask.astype(float), np.ones(mask.shape)
+    for axis, step in enumerate(steps):
+        starts = np.arange(0, mask.shape[axis], step)
+        total, count = (np.add.reduceat(array, starts, axis) for array in (total, count))
+    return total / count
+
+
+def _show(axes, mask: np.ndarray, aspect: str):
+    """The map in the coordinates of the matrix, in 16 shades."""
+    means = block_means(mask)
+    rows, columns = mask.shape
+    shades = np.round(15 * means / max(means.max(), 1e-9)).astype(np.uint8)
+    edges = (-0.5, columns - 0.5, rows - 0.5, -0.5)
+    axes.imshow(shades, cmap="gray", vmin=0, vmax=15, aspect=aspect, extent=edges, interpolation="nearest")
+
+
 def embedding_maps(embeddings: dict[str, np.ndarray], path: Path) -> list[Path]:
     """Embeddings with one column a word, the most frequent at the left.
 
@@ -44,7 +64,7 @@ def embedding_maps(embeddings: dict[str, np.ndarray], path: Path) -> list[Path]:
     """
     fig, grid = panels(len(embeddings), 1, width=7.0, height=2.4 * len(embeddings))
     for axes, (name, mask) in zip(grid.flat, embeddings.items()):
-        axes.imshow(mask, cmap="gray", vmin=0, vmax=1, aspect="auto")
+        _show(axes, mask, "auto")
         axes.set_xticks([0, mask.shape[1] - 1], ["most frequent word", "rarest"], fontsize=8)
         for label, side in zip(axes.get_xticklabels(), ("left", "right")):
             label.set_horizontalalignment(side)
