@@ -56,7 +56,7 @@ class Config:
       split: what is translated.
       tokenize: sacreBLEU's tokenizer; "none" where the text is tokenised.
       rounds: of timing.
-      title: what to call the corpus in the report; its name by default.
+      title: what to call the corpus in the report; by default its name, or where its files lie.
       seed: of the teacher; students take the next ones.
     """
 
@@ -217,7 +217,7 @@ def timed_models(made: dict[tuple[str, int], Stage]) -> list[tuple[str, int]]:
 def group(config: Config) -> str:
     """Names one run of the experiment: rows of the same group replace each other whole."""
     recipe = " ".join([config.recipe, *_changed(config)]).replace("--settings.", "")
-    corpus = config.title or "-".join([config.corpus.name, *(config.corpus.languages or ())])
+    corpus = report.corpus_name(config.corpus, config.title)
     usual = Config()
     extra = [f"{config.rows} rows"] if config.rows != "all" else []
     extra += [f"top {config.top_k}"] if config.top_k else []

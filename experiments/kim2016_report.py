@@ -89,11 +89,13 @@ def claims(rows: list[dict]) -> list[str]:
         ratio = timed["greedy_rate"] / teacher["beam_rate"]
         found.append(_claim(f"and {timed['label']}, greedy, is at least 5 times as fast as that", ratio, 5))
     if "pruned 80%" in by_label:
-        pruned, dense = by_label["pruned 80%"], by_label.get("pruned 0%", by_label[BEST])
+        pruned = by_label["pruned 80%"]
         found.append(_claim("pruned 80%, the teacher has at least 13 times the weights", pruned["ratio"], 13))
-        for name, meant in (("greedy_bleu", "greedy"), ("beam_bleu", "with a beam")):
-            text = f"and at most 0.5 is lost against the dense student trained as long, {meant}"
-            found.append(_claim(text, pruned[name] - dense[name], -0.5))
+        parent = next(row for row in rows if row["label"] == BEST and row["seed"] == pruned["seed"])
+        for dense, meant in ((parent, "it was pruned from"), (by_label.get("pruned 0%"), "trained on for as long")):
+            for name, search in (("greedy_bleu", "greedy"), ("beam_bleu", "with a beam")) if dense else ():
+                text = f"and at most 0.5 is lost against the dense student {meant}, {search}"
+                found.append(_claim(text, pruned[name] - dense[name], -0.5))
     return found
 
 

@@ -43,7 +43,7 @@ class Config:
       scheme, sparsity: how much is pruned, and how it is shared among the weight classes.
       splits: what is translated.
       tokenize: sacreBLEU's tokenizer; "none" where the test set is tokenised.
-      title: what to call the corpus in the report; its name by default.
+      title: what to call the corpus in the report; by default its name, or where its files lie.
       seed: of the baseline; retraining takes the next one, so that it does not repeat the baseline's batches.
     """
 
@@ -127,7 +127,7 @@ def stages(config: Config) -> tuple[dict, dict, dict]:
 def group(config: Config) -> str:
     """Names one run of the experiment: rows of the same group replace each other whole."""
     recipe = config.recipe + ("" if config.settings == RECIPES[config.recipe] else " (changed)")
-    corpus = config.title or "-".join([config.corpus.name, *(config.corpus.languages or ())])
+    corpus = report.corpus_name(config.corpus, config.title)
     return f"{corpus}, recipe {recipe}, {100 * config.sparsity:g}% {config.scheme}, seed {config.seed}"
 
 

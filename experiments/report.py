@@ -45,6 +45,14 @@ def write(path: Path, text: str):
     write_atomically(path, text)
 
 
+def corpus_name(corpus: CorpusConfig, title: str = "") -> str:
+    """What tables and groups call a corpus: its title, else its name; files of nobody's title by where they lie."""
+    if title or corpus.name != "text":
+        return title or "-".join([corpus.name, *(corpus.languages or ())])
+    source = Path(corpus.train[0]).absolute()
+    return f"text {source.parent.name}/{source.name}"
+
+
 def typed_corpus(corpus: CorpusConfig) -> list[str]:
     """The options of a corpus as they are typed; the paths of `text` are for whoever types them to fill in."""
     words = [f"--corpus.name {corpus.name}"]

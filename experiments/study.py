@@ -37,7 +37,7 @@ class Config:
       recipe: where the settings start from.
       settings: model, vocabulary, training, retraining and search; by default those of the recipe.
       corpus: parallel text of the study.
-      title: what to call that corpus in the report; its name by default.
+      title: what to call that corpus in the report; by default its name, or where its files lie.
       tokenize: sacreBLEU's tokenizer; "none" where the test set is tokenised.
       split: what is translated.
       seeds: of the baselines. The first has every row, the others the headline rows; retraining takes the next number,
@@ -76,7 +76,7 @@ class Config:
     def study(self) -> str:
         """Names one study: rows of the same study are compared with each other and with no others."""
         recipe = self.recipe + ("" if self.settings == RECIPES[self.recipe] else " (changed)")
-        return f"{self.title or self.corpus.name}, recipe {recipe}, {self.split}"
+        return f"{report.corpus_name(self.corpus, self.title)}, recipe {recipe}, {self.split}"
 
     @property
     def command(self) -> str:

@@ -191,9 +191,14 @@ class TestReport:
         assert "-1.00 (at least -1)" in text  # 35 - 36
         assert "7.50 (at least 5)" in text  # 300 / 40
         assert "20.00 (at least 13)" in text
-        assert "-0.20 (at least -0.5)" in text
-        worse = "".join(kim2016_report.claims(rows(**{"pruned 80%": 34.0})))
-        assert "-1.00 (at least -0.5) - does not hold" in worse
+        assert "it was pruned from, greedy: 0.30 (at least -0.5) - holds" in text  # 34.8, and 34.5 of its own seed
+        assert "trained on" not in text
+        worse = kim2016_report.claims(rows(**{"pruned 80%": 33.9}))
+        assert "it was pruned from, greedy: -0.60 (at least -0.5) - does not hold" in "".join(worse)
+        longer = rows()[-1] | {"label": "pruned 0%", "greedy_bleu": 35.4, "beam_bleu": 35.5}
+        last = "".join(kim2016_report.claims([*rows(), longer])[-2:])
+        assert "trained on for as long, greedy: -0.60 (at least -0.5) - does not hold" in last
+        assert "trained on for as long, with a beam: -0.50 (at least -0.5) - holds" in last
 
     def test_the_report_and_its_figure(self, tmp_path):
         report, *figures = kim2016_report.write(rows(), tmp_path, "A claim.")

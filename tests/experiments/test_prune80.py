@@ -288,6 +288,8 @@ class TestGroup:
             replace(base, recipe="small", settings=RECIPES["small"]), replace(base, settings=RECIPES["small"]),
             replace(base, corpus=CorpusConfig("bible-en-fr")), replace(base, corpus=CorpusConfig("tfds:x")),
             replace(base, corpus=CorpusConfig("tfds:x", languages=("de", "en"))),
+            replace(base, corpus=CorpusConfig("text", *(("a/en", "a/de"),) * 3)),
+            replace(base, corpus=CorpusConfig("text", *(("b/en", "b/de"),) * 3)),
         ]  # fmt: skip
         assert len({prune80.group(config) for config in configs}) == len(configs)
 
