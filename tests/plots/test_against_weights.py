@@ -1,7 +1,13 @@
 """BLEU against weights: every point where its numbers are, on a logarithmic axis, joined only where asked."""
 
+from itertools import pairwise
+from statistics import fmean
+
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from matplotlib.text import Text
 
 from seq2slim.plots import against_weights
 
@@ -30,7 +36,33 @@ def test_points_and_names(axes):
         expected = sorted((x, y) for _, x, y in points)
         np.testing.assert_array_equal(lines[label].get_xydata(), expected)
         assert (lines[label].get_linestyle() == "-") == (label == "pruned")
-    assert {text.get_text() for text in axes.texts} == {"", "Seq-KD", "0%", "50%", "80%"}
+    assert {text.get_text() for text in axes.texts} == {"Seq-KD", "0%", "50%", "80%"}
+
+
+def test_names_at_one_place_do_not_lie_on_each_other(monkeypatch, tmp_path):
+    drawn = []
+    monkeypatch.setattr(against_weights, "save", lambda fig, path: drawn.append(fig) or [])
+    close = [(f"student {index}", 2_000_000, 34 + 0.01 * index) for index in range(6)]
+    against_weights.bleu_against_weights({"teacher": [("", 8_000_000, 36.0)], "student": close}, tmp_path / "x")
+    drawn[0].draw_without_rendering()
+    renderer = drawn[0].canvas.get_renderer()
+    boxes = {text.get_text(): Text.get_window_extent(text, renderer) for text in drawn[0].axes[0].texts}  # no lines
+    assert sorted(boxes, key=lambda name: boxes[name].y0) == [name for name, _, _ in close]
+    assert all(low.y1 <= high.y0 + 1 for low, high in pairwise(boxes[name] for name, _, _ in close))
+
+
+@given(st.lists(st.integers(-20, 20).map(float), min_size=1, max_size=4).map(sorted), st.integers(0, 8))
+def test_names_are_moved_by_the_least_squares(values, gap):
+    places = against_weights.apart(values, gap)
+    assert all(high - low >= gap - 1e-9 for low, high in pairwise(places))
+    assert fmean(places) == pytest.approx(fmean(values))
+    moved = sum((place - value) ** 2 for place, value in zip(places, values))
+    for index in range(len(values)):  # no place alone, nor all from one on, can move to a better one
+        for step in (-1e-3, 1e-3):
+            for end in (index + 1, len(values)):
+                other = [place + step * (index <= at < end) for at, place in enumerate(places)]
+                if all(high - low >= gap - 1e-9 for low, high in pairwise(other)):
+                    assert sum((place - value) ** 2 for place, value in zip(other, values)) >= moved - 1e-9
 
 
 def test_too_many_groups_are_refused(tmp_path):

@@ -1,6 +1,8 @@
 """BLEU against the number of weights that are not zero: what distillation and pruning buy (Kim & Rush 2016)."""
 
+from collections.abc import Sequence
 from pathlib import Path
+from statistics import fmean
 
 from matplotlib.ticker import FuncFormatter, NullFormatter
 
@@ -33,14 +35,42 @@ def bleu_against_weights(groups: dict[str, list[tuple[str, int, float]]], path: 
         _, weights, scores = zip(*points)
         line = "-" if label == joined else "none"
         axes.plot(weights, scores, linestyle=line, linewidth=0.8, markersize=5, label=label, **mark)
-        for name, x, y in points:
-            axes.annotate(name, (x, y), xytext=(5, 3), textcoords="offset points", fontsize=7)
     axes.set_xscale("log")
     axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: _short(x)))
     axes.xaxis.set_minor_formatter(NullFormatter())
     axes.margins(0.12, 0.1)
     fig.legend(frameon=False, fontsize=8, loc="outside right upper")
+    _name(fig, axes, sorted((x, y, name) for points in groups.values() for name, x, y in points if name))
     return save(fig, path)
+
+
+def apart(values: Sequence[float], gap: float) -> list[float]:
+    """The positions nearest to ascending `values` (least squares) that lie at least `gap` apart, in the same order."""
+    blocks: list[list[float]] = []  # of values less so many gaps, whose means must not fall: pool adjacent violators
+    for index, value in enumerate(values):
+        blocks.append([value - index * gap])
+        while len(blocks) > 1 and fmean(blocks[-2]) > fmean(blocks[-1]):
+            blocks[-2:] = [blocks[-2] + blocks[-1]]
+    means = [fmean(block) for block in blocks for _ in block]
+    return [mean + index * gap for index, mean in enumerate(means)]
+
+
+def _name(fig, axes, points: list[tuple[float, float, str]]):
+    """Writes names right of their points, (x, y, name) by x; those one above another apart, joined by a line."""
+    fig.draw_without_rendering()  # only then are places known
+    columns: list[list[tuple[float, float, str]]] = []
+    for point in points:
+        if columns and point[0] < 1.1 * columns[-1][0][0]:
+            columns[-1].append(point)
+        else:
+            columns.append([point])
+    for column in columns:
+        column.sort(key=lambda point: point[1])
+        heights = [axes.transData.transform(point[:2])[1] * 72 / fig.dpi for point in column]
+        for (x, y, name), height, place in zip(column, heights, apart(heights, gap=9)):
+            offset = {"xytext": (10, place - height), "textcoords": "offset points", "va": "center"}
+            line = {"arrowstyle": "-", "linewidth": 0.4, "color": "#888888", "shrinkA": 0, "shrinkB": 3}
+            axes.annotate(name, (x, y), **offset, fontsize=7, arrowprops=line)
 
 
 def _short(x: float) -> str:
