@@ -129,4 +129,4 @@ def comparison_table(rows: Rows) -> str:
         if "p_value" in row
     ]  # fmt: skip
     columns = {"comparison": "", "pruned": "", "seed": "", "difference": "+.2f", "p_value": ".3f"}
-    return "Paired bootstrap on each seed's test translations:\n\n" + results.table(lines, columns)
+    return "Paired bootstrap on each seed's translations:\n\n" + results.table(lines, columns)

@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import shutil
+import tracemalloc
 
 import jax
 import numpy as np
@@ -149,6 +150,32 @@ def test_a_stranger_s_file_is_checked_against_itself(exported, tmp_path, change,
     with pytest.raises(ModelFileError) as caught:
         load_model_file(tmp_path / "hostile.slim")
     assert any(part in str(caught.value) for part in complaint.split("|")), str(caught.value)
+
+
+def test_what_is_refused_takes_no_more_memory_than_its_size(exported, tmp_path):
+    _, _, files = storage.read(exported)
+    kernel = np.zeros((2000, 4000), np.float32)  # 32 MB, of which a file holds next to nothing
+    hostile = {
+        "parameters are not those": ({"softmax": {"kernel": kernel}}, files),
+        "too many for a file": ({"softmax": {"kernel": kernel[:1]}}, files | {TARGET_VOCABULARY: bytes(1 << 26)}),
+    }
+    for complaint, (params, blobs) in hostile.items():
+        size = storage.write(tmp_path / "hostile.slim", params, metadata=blobs)
+        tracemalloc.start()
+        try:
+            with pytest.raises(ModelFileError, match=complaint):
+                load_model_file(tmp_path / "hostile.slim")
+            peak = tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+        assert peak < 2 * size + (16 << 20)
+
+
+def test_a_vocabulary_that_no_reader_takes_is_not_written(homes, tmp_path, monkeypatch):
+    monkeypatch.setattr("seq2slim.pipeline.export._room", lambda size: 8)
+    with pytest.raises(ValueError, match="too large for a model file"):
+        export(homes["dense"], tmp_path / "m")
+    assert not (tmp_path / "m").exists()
 
 
 def test_a_vocabulary_of_another_size_is_refused(exported, tmp_path):

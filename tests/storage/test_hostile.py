@@ -281,6 +281,8 @@ def test_json_inside_the_header_is_bounded_too(target, lossless):
         (lambda h: _leaf(h).update(positions=None), "positions None"),
         (lambda h: _leaf(h).update(shape=[4, -6]), "shape"),
         (lambda h: _leaf(h).update(shape=[1] * 9 + [24]), "at most 8"),
+        (lambda h: _leaf(h).update(shape=[10**4000] * 2), "counts"),  # products of more digits than Python writes
+        (lambda h: _leaf(h)["parts"].update(bytes_3=[9, 9 * 10**4299, 9 * 10**4299]), "lists of counts"),
         (lambda h: _leaf(h)["parts"].update(bytes_3=[9]), "do not fit 0 frames"),
         (lambda h: _leaf(h)["parts"].update(bytes_3=[10, 18]), "bytes_3 of 10 bytes, not of 9 to 9"),
         (lambda h: _leaf(h)["parts"].update(bytes_3=[]), "lists of counts"),

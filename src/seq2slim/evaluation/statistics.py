@@ -115,20 +115,31 @@ class Growth(NamedTuple):
 def growth(x: Sequence[float], y: Sequence[float]) -> Growth:
     """Whether y grows exponentially in x or in proportion to it.
 
-    a and b are the least squares of log y = log a + b x, as one would fit them on a logarithmic axis; both R^2 are of y
-    itself, 1 - SSE / SST, so that neither curve is judged on its own scale. Points with y <= 0 have no logarithm: they
-    are left out of the fit of a and b, and count in both R^2.
+    Both curves are the least squares of y itself, and both R^2 are of y, 1 - SSE / SST, so that neither is judged on
+    another scale than it was fitted on. For a given b the best a is known; b is searched for where the exponential
+    changes at most by e^+-30 over the range of x.
 
-    Raises: ValueError for fewer than 3 points, or fewer than 2 above 0.
+    Raises: ValueError for fewer than 3 points, or if all x are equal.
     """
     x, y = np.asarray(x, np.float64), np.asarray(y, np.float64)
-    above = y > 0
-    if len(x) < 3 or above.sum() < 2:
-        raise ValueError(f"a growth needs 3 points, 2 of them above 0; got {list(zip(x, y))}")
-    b, log_a = np.polyfit(x[above], np.log(y[above]), 1)
+    if len(x) < 3 or np.ptp(x) == 0:
+        raise ValueError(f"a growth needs 3 points, not all of one x; got {list(zip(x, y))}")
+
+    def fitted(rates: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """(curves [rates, n], their squared errors [rates])."""
+        exponent = rates[:, None] * x
+        curve = np.exp(exponent - exponent.max(axis=1, keepdims=True))
+        curve *= (curve @ y / np.square(curve).sum(axis=1))[:, None]
+        return curve, np.square(curve - y).sum(axis=1)
+
+    rate, width = 0.0, 30 / float(np.ptp(x))
+    while width > 1e-9 / float(np.ptp(x)):  # each time between the neighbours of the best of 201
+        rates = rate + np.linspace(-width, width, 201)
+        rate, width = float(rates[fitted(rates)[1].argmin()]), width / 100
     total = float(np.square(y - y.mean()).sum())
 
-    def explained(predicted) -> float:
-        return 1 - float(np.square(y - predicted).sum()) / total if total else math.nan
+    def explained(errors: float) -> float:
+        return 1 - float(errors) / total if total else math.nan
 
-    return Growth(float(b), explained(np.exp(log_a + b * x)), explained(x * float(x @ y) / float(x @ x)))
+    line = np.square(y - x * float(x @ y) / float(x @ x)).sum()
+    return Growth(rate, explained(fitted(np.array([rate]))[1][0]), explained(line))

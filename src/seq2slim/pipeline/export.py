@@ -7,7 +7,7 @@ leaves of `storage`.
 import dataclasses
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -20,8 +20,10 @@ from seq2slim.pipeline.model_files import CONFIG, Model, load_model
 from seq2slim.pipeline.stages.text import SOURCE_VOCABULARY, TARGET_VOCABULARY
 from seq2slim.storage import LIMIT_BYTES, ModelFileError
 from seq2slim.storage.container import parsed_json
+from seq2slim.storage.description import ARRAY, SCALAR, Description
 
 FILES = (CONFIG, SOURCE_VOCABULARY, TARGET_VOCABULARY)
+_SLACK = 1 << 22  # bytes of vocabularies in the smallest model file: what is refused takes twice its size + 16 MB
 
 
 class WholeModel(NamedTuple):
@@ -39,14 +41,19 @@ def export(home: Path, path: Path, codec: str = "float32", report: Callable[[str
       home: of the stage that made it. path: of the file. codec: a key of `storage.CODECS`.
       report: told in one line what is damaged.
     Returns: bytes of the file.
-    Raises: ValueError if there is no model, it is damaged, or its values are too large for the codec.
+    Raises: ValueError if there is no model, it is damaged, its values are too large for the codec, or its vocabularies
+      larger than a reader takes beside so few weights.
     """
     model = load_model(home, report)
     missing = [name for name in FILES if not (home / name).is_file()]
     if missing:
         raise ValueError(f"{home} holds no whole model: {missing[0]} is missing")
     files = {name: (home / name).read_bytes() for name in FILES}
-    return storage.write(path, model.params, model.masks, codec, files)
+    size = storage.write(path, model.params, model.masks, codec, files)
+    if (content := sum(map(len, files.values()))) > _room(size):
+        path.unlink()
+        raise ValueError(f"vocabularies of {content:,} bytes are too large for a model file of {size:,}")
+    return size
 
 
 def load_model_file(path: Path, limit_bytes: int = LIMIT_BYTES) -> WholeModel:
@@ -56,12 +63,12 @@ def load_model_file(path: Path, limit_bytes: int = LIMIT_BYTES) -> WholeModel:
     Raises: ModelFileError if the file is damaged, hostile or too large, or no model of this project; OSError if it
       cannot be read.
     """
-    params, masks, files = storage.read(path, limit_bytes)
+    file = storage.ModelFile(path, limit_bytes)
     try:
-        if set(files) != set(FILES):
-            raise ModelFileError(f"it holds {', '.join(sorted(files)) or 'no files'} instead of {', '.join(FILES)}")
-        config, reverse_source = _config(files[CONFIG], len(jax.tree.leaves(params)))
-        _check_leaves(config, params, masks)
+        _check_blobs(file.description, path.stat().st_size)
+        files = file.metadata()
+        config, reverse_source = _config(files[CONFIG], len(file.description.leaves))
+        _check_leaves(config, file.description)
         sides = [
             _vocabulary(files[name], name, size)
             for name, size in (
@@ -70,8 +77,23 @@ def load_model_file(path: Path, limit_bytes: int = LIMIT_BYTES) -> WholeModel:
             )
         ]
     except ModelFileError as error:
-        raise ModelFileError(f"{path}: {error}") from None
+        raise ModelFileError(str(error) if str(error).startswith(f"{path}: ") else f"{path}: {error}") from None
+    params, masks = file.arrays()
     return WholeModel(Model(config, _on_device(params), _on_device(masks), reverse_source), *sides)
+
+
+def _check_blobs(description: Description, size: int):
+    """Raises: ModelFileError for other files than a model's, or larger ones than a model file of `size` bytes has."""
+    if set(description.blobs) != set(FILES):
+        held = ", ".join(sorted(description.blobs)) or "no files"
+        raise ModelFileError(f"it holds {held:.200} instead of {', '.join(FILES)}")
+    if (content := sum(lengths[0] for lengths in description.blobs.values())) > _room(size):
+        raise ModelFileError(f"its vocabularies would take {content:,} bytes, too many for a file of {size:,}")
+
+
+def _room(size: int) -> int:
+    """Most bytes of vocabularies and configuration that are read from a model file of `size` bytes."""
+    return _SLACK + size // 4
 
 
 def _config(content: bytes, leaves: int) -> tuple[Seq2SeqConfig, bool]:
@@ -94,23 +116,27 @@ def _config(content: bytes, leaves: int) -> tuple[Seq2SeqConfig, bool]:
     return found, facts["reverse_source"]
 
 
-def _check_leaves(config: Seq2SeqConfig, params: Any, masks: Any):
+def _check_leaves(config: Seq2SeqConfig, description: Description):
     """Raises: ModelFileError if parameters or masks are not those of the configuration."""
     try:
         shapes = jax.eval_shape(lambda key: init_params(config, key), jax.random.key(0))
     except (TypeError, ValueError, OverflowError) as error:
         raise ModelFileError(f"{CONFIG} describes no model that can be built ({type(error).__name__})") from None
-    if _shapes(shapes) != _shapes(params):
+    if _shapes(shapes) != {path: entry.shape for path, entry in description.leaves.items()}:
         raise ModelFileError(f"its parameters are not those of its {CONFIG}")
-    if masks is None:
+    if not description.masked:
         return
     prunable = pruning.classes_by_rules(shapes, weight_classes(config))
-    if _shapes(jax.eval_shape(lambda: pruning.all_true(shapes, prunable))) != _shapes(masks):
+    masks = _shapes(jax.eval_shape(lambda: pruning.all_true(shapes, prunable)))
+    kinds = {path: ARRAY if shape else SCALAR for path, shape in masks.items()}
+    if kinds != {path: entry.mask for path, entry in description.leaves.items()}:
         raise ModelFileError(f"its masks are not those of its {CONFIG}")
 
 
 def _shapes(tree) -> dict[str, tuple[int, ...]]:
-    return {jax.tree_util.keystr(path): tuple(leaf.shape) for path, leaf in jax.tree_util.tree_leaves_with_path(tree)}
+    """Shapes of a tree's leaves, by path as in a model file."""
+    leaves = jax.tree_util.tree_leaves_with_path(tree)
+    return {jax.tree_util.keystr(path, simple=True, separator="/"): tuple(leaf.shape) for path, leaf in leaves}
 
 
 def _vocabulary(content: bytes, name: str, size: int) -> Vocabulary:

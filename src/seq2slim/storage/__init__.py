@@ -9,6 +9,16 @@ The format is written down in docs/architecture.md.
 from seq2slim.storage.codecs import CODECS
 from seq2slim.storage.container import ModelFileError
 from seq2slim.storage.contents import LeafRow, contents
-from seq2slim.storage.sparse_file import LIMIT_BYTES, SparseModel, read, write
+from seq2slim.storage.sparse_file import LIMIT_BYTES, ModelFile, SparseModel, read, write
 
-__all__ = ["CODECS", "LIMIT_BYTES", "LeafRow", "ModelFileError", "SparseModel", "contents", "read", "write"]
+__all__ = [
+    "CODECS",
+    "LIMIT_BYTES",
+    "LeafRow",
+    "ModelFile",
+    "ModelFileError",
+    "SparseModel",
+    "contents",
+    "read",
+    "write",
+]

@@ -95,8 +95,8 @@ def parsed_json(text: str, what: str, fractions: bool = False) -> dict[str, Any]
 
 
 def is_count(value: Any) -> bool:
-    """An integer that is not negative, and not a boolean."""
-    return type(value) is int and value >= 0
+    """An integer that a file can count, 0 to 2^63 - 1, and not a boolean."""
+    return type(value) is int and 0 <= value < 1 << 63
 
 
 class _Sealed:

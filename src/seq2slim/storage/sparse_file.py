@@ -5,6 +5,7 @@ A file is checked to its last byte before one array is made: what is refused cos
 
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -75,31 +76,55 @@ def write(path: Path, params, masks=None, codec: str = LOSSLESS, metadata: dict[
     return path.stat().st_size
 
 
-def read(path: Path, limit_bytes: int = LIMIT_BYTES) -> SparseModel:
-    """The model that `write` wrote; nothing in a file makes this use more memory than the limit and the file's size.
+class ModelFile:
+    """A model file whose description was checked, and whose content is decompressed when it is asked for.
 
-    Args: limit_bytes: most that arrays, masks and metadata may take in memory (5 bytes a pruned weight).
+    Attributes:
+      path: of the file. description: what its header says of leaves and metadata.
+    """
+
+    def __init__(self, path: Path, limit_bytes: int = LIMIT_BYTES):
+        """Reads the bytes of the file. Args, Raises: as `read`."""
+        self.path = path
+        self.description, self._container = open_described(path, limit_bytes)
+
+    def metadata(self) -> dict[str, bytes]:
+        """The named bytes. Raises: ModelFileError if they are damaged."""
+        tensors, blobs = self._container.tensors, self.description.blobs
+        with self._named():
+            return {name: b"".join(map(bytes, _pieces(tensors, f"{name}:{BLOB}", blobs[name]))) for name in blobs}
+
+    def arrays(self) -> tuple[dict[str, Any], dict[str, Any] | None]:
+        """Parameters and masks, as `read`. Raises: ModelFileError, before an array is made, if a leaf is damaged."""
+        leaves, tensors = self.description.leaves, self._container.tensors
+        with self._named():
+            for name, entry in leaves.items():
+                _check(name, entry, tensors)
+            found = {name: _decoded(name, entry, tensors) for name, entry in leaves.items()}
+        params, masks = (_nested({name: pair[side] for name, pair in found.items()}) for side in (0, 1))
+        return params, masks if self.description.masked else None
+
+    @contextmanager
+    def _named(self):
+        """Puts the path of the file before what is wrong with it."""
+        try:
+            yield
+        except ModelFileError as error:
+            raise ModelFileError(f"{self.path}: {error}") from None
+
+
+def read(path: Path, limit_bytes: int = LIMIT_BYTES) -> SparseModel:
+    """The model that `write` wrote.
+
+    Args: limit_bytes: most that arrays, masks and metadata may take in memory (5 bytes a pruned weight); while a leaf
+      is decoded, its survivors lie in memory beside it.
     Returns: float32 and bool arrays; pruned weights are +0.0.
     Raises: ModelFileError, before any array is made, if the file is damaged, hostile, too large, or none; its peak
-      memory is then below the file's size + 16 MB. OSError if it cannot be opened or read.
+      memory is then below the file's size + 16 MB, and the metadata. OSError if it cannot be opened or read.
     """
-    description, container = open_described(path, limit_bytes)
-    try:
-        for name, entry in description.leaves.items():
-            _check(name, entry, container.tensors)
-        for name, lengths in description.blobs.items():
-            for _ in _pieces(container.tensors, f"{name}:{BLOB}", lengths):
-                pass
-        params, masks = {}, {}
-        for name, entry in description.leaves.items():
-            params[name], masks[name] = _decoded(name, entry, container.tensors)
-        metadata = {
-            name: b"".join(piece.tobytes() for piece in _pieces(container.tensors, f"{name}:{BLOB}", lengths))
-            for name, lengths in description.blobs.items()
-        }
-    except ModelFileError as error:
-        raise ModelFileError(f"{path}: {error}") from None
-    return SparseModel(_nested(params), _nested(masks) if description.masked else None, metadata)
+    file = ModelFile(path, limit_bytes)
+    metadata = file.metadata()
+    return SparseModel(*file.arrays(), metadata)
 
 
 def _encoded(leaf, mask, codec: str) -> tuple[dict[str, Any], dict[str, frames.Stream]]:
