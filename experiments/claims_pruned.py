@@ -80,7 +80,7 @@ def exponential_loss(evidence: Evidence) -> Found:
     if len(points) < 3:
         raise NotRun
     found = growth(*zip(*points))
-    text = f"loss grows {100 * found.rate:.1f}% a point; R² {found.exponential:.2f}, of a line {found.straight:.2f}"
+    text = f"loss grows {100 * found.rate:.1f}% a point; R² {found.exponential:.3f}, of a line {found.straight:.3f}"
     return text, found.exponential >= 0.9 and found.exponential > found.straight
 
 
