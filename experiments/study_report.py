@@ -64,7 +64,7 @@ def study_text(name: str, rows: Rows, series: dict, folder: Path) -> tuple[str, 
     text += f"{claims.noise_line(evidence)}" + (f" {marked} rows were taken as published.\n\n" if marked else "\n\n")
     text += results.table(table, ["where", "claim", "paper", "here", "verdict", "figure"])
     for module, found in sections.items():
-        text += f"\n### {study_run.name_of(module)}\n\n{module.__doc__.splitlines()[0]}\n\n{found.text}\n"
+        text += f"\n### {study_run.name_of(module)}\n\nClaim: {module.__doc__.splitlines()[0]}\n\n{found.text}\n"
         text += "".join(f"![{p.stem}]({p.name})\n" for p in found.figures if p.suffix == ".svg")
     commands = sorted({row["command"] for row in rows.rows})
     return text + "\nCommand:\n\n" + "".join(f"    {command}\n" for command in commands), figures
