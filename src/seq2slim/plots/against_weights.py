@@ -29,7 +29,7 @@ def bleu_against_weights(groups: dict[str, list[tuple[str, int, float]]], path: 
     """
     if len(groups) > len(_MARKS):
         raise ValueError(f"there are markers for {len(_MARKS)} groups, got {len(groups)}: {', '.join(groups)}")
-    fig, axes = figure("weights that are not zero", "BLEU (greedy, test)", width=7.5)
+    fig, axes = figure("weights that are not zero", "BLEU (greedy, test)", width=7.5, height=4.4)
     for mark, (label, points) in zip(_MARKS, groups.items()):
         points = sorted(points, key=lambda point: point[1])
         _, weights, scores = zip(*points)
@@ -68,8 +68,8 @@ def _name(fig, axes, points: list[tuple[float, float, str]]):
         column.sort(key=lambda point: point[1])
         heights = [axes.transData.transform(point[:2])[1] * 72 / fig.dpi for point in column]
         for (x, y, name), height, place in zip(column, heights, apart(heights, gap=9)):
-            offset = {"xytext": (10, place - height), "textcoords": "offset points", "va": "center"}
-            line = {"arrowstyle": "-", "linewidth": 0.4, "color": "#888888", "shrinkA": 0, "shrinkB": 3}
+            offset = {"xytext": (14, place - height), "textcoords": "offset points", "va": "center"}
+            line = {"arrowstyle": "-", "linewidth": 0.4, "color": "#888888", "relpos": (0, 0.5), "shrinkB": 3}
             axes.annotate(name, (x, y), **offset, fontsize=7, arrowprops=line)
 
 
