@@ -9,15 +9,12 @@ The model is that of the peers, but without LSTM biases: global dot attention, n
 words on each side.
 """
 
-import gc
 import json
-import resource
 import statistics
 import sys
 import time
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 
 import jax
 import jax.numpy as jnp
@@ -28,6 +25,7 @@ from seq2slim.data.batching import Batch
 from seq2slim.data.vocabulary import BOS, EOS, PAD
 from seq2slim.decoding.beam import beam_search
 from seq2slim.models import Seq2Seq, Seq2SeqConfig, init_params
+from seq2slim.pipeline.memory import peak_bytes, reset_peak
 from seq2slim.pruning import selection
 from seq2slim.training.config import OptimizerConfig, ScheduleConfig, TrainingConfig
 from seq2slim.training.learning_rates import learning_rate
@@ -171,28 +169,14 @@ def _first_call(run: Callable[[], object]) -> tuple[float, float, bool]:
 
     Where the kernel does not let the peak be reset, only what exceeds the peak before the call shows.
     """
-    gc.collect()  # NumPy arrays that JAX has copied linger until then, and would make room for what the call needs
-    reset = True
-    try:
-        Path("/proc/self/clear_refs").write_text("5")  # see proc(5): the peak becomes what is resident now
-    except OSError:
-        reset = False
-    before = _peak_bytes()
+    reset = reset_peak()
+    before = peak_bytes()
     start = time.perf_counter()
     result = run()
     seconds = time.perf_counter() - start
-    gigabytes = (_peak_bytes() - before) / 1e9
+    gigabytes = (peak_bytes() - before) / 1e9
     del result  # it counts
     return seconds, gigabytes, reset
-
-
-def _peak_bytes() -> int:
-    """Peak resident memory of this process."""
-    try:
-        status = Path("/proc/self/status").read_text()
-    except OSError:
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
-    return int(status.split("VmHWM:")[1].split()[0]) * 1024
 
 
 def measure(arguments: list[str]) -> dict:

@@ -5,10 +5,10 @@
     make experiment EXP=see2016 SMOKE=1       # on a toy language, in about two minutes
     make experiment EXP=see2016 ARGS="--only-report --publish"    # the committed report, from its rows and series
 
-Runs fig6_retraining, fig3_schemes, fig4_breakdown, fig5_magnitude, fig7_loss, fig8_redundancy, regularisation and
-small_model, all of one seed before the next; a stage that several need is run once, and one that was interrupted goes
-on from its last save. What is left to do, and for how long, is printed before it starts. --use-published takes the
-rows that are published instead of computing them.
+Runs fig6_retraining, fig3_schemes, fig4_breakdown, fig5_magnitude, fig7_loss, fig8_redundancy, regularisation,
+small_model, storage and full_size, all of one seed before the next; a stage that several need is run once, and one that
+was interrupted goes on from its last save. What is left to do, and for how long, is printed before it starts.
+--use-published takes the rows that are published instead of computing them.
 Cost: with the recipe small on Multi30k about 4 hours of 2 cores.
 Expected: experiments/results/see2016/report.md.
 """

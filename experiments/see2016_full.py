@@ -10,39 +10,30 @@ to. BLEU is cased and of the tokens as they are (`--tokenize none` of sacreBLEU)
 
 Cost: the paper's model took 7 to 10 days on a GPU of its time. With `--dry-run` (on any text) nothing is trained:
 it prints the plan, the weights of each class, the memory that a device needs and the batch shapes, and then takes three
-real steps on the widest shape: 24 GiB of memory are enough, and minutes on two cores.
+real steps on the widest shape, prunes 80% by each scheme, takes three steps of retraining, exports and reloads: 24 GiB
+of memory are enough, and minutes on two cores.
 Expected (the paper's figures): baseline 20.48 BLEU; pruned 80% and retrained 20.91; rows and report are those of
 prune80.
 """
 
 import math
-import resource
-import sys
-import time
 from collections import Counter
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import NamedTuple
 
 import jax
 import numpy as np
 
-from experiments import prune80
+from experiments import full_size, prune80
 from seq2slim import pruning
 from seq2slim.data import batching
 from seq2slim.data.corpora import CorpusConfig
-from seq2slim.data.shapes import fit_shapes
 from seq2slim.models import Seq2Seq, init_params, weight_classes
 from seq2slim.pipeline import results
 from seq2slim.pipeline.recipes import RECIPES, Recipe
 from seq2slim.pipeline.stages import text as texts
-from seq2slim.training.learning_rates import learning_rate
+from seq2slim.pipeline.stages.rehearse import GIB, Rehearse, make_step, widest_shape
 from seq2slim.training.loop import total_steps
-from seq2slim.training.optimizers import make_optimizer
-from seq2slim.training.state import new_state
-from seq2slim.training.step import make_train_step
-
-GIB = 2**30
 
 
 @dataclass(frozen=True)
@@ -51,7 +42,7 @@ class Config:
 
     Attributes:
       dry_run: print what would be done and what it takes, and take a few real steps; train nothing.
-      steps: real steps of the dry run.
+      steps: real steps of the dry run, of training and of retraining.
       corpus: parallel text: `text` and six paths.
       settings: model, vocabulary, training, retraining and search: the paper's.
       seed: of the baseline.
@@ -91,11 +82,11 @@ def main(config: Config, runner):
 
 
 def rehearse(config: Config, stages, runner):
-    """The dry run: plan, weight classes, batch shapes, memory, and real steps on the widest shape."""
+    """The dry run: plan, weight classes, batch shapes and memory; then the real steps, and what follows them."""
     say, recipe = runner.console.say, config.settings
     models, evaluated, compared = stages
     runner.plan([*models.values(), *evaluated.values(), *compared.values()])
-    say("The dry run makes the text alone.")
+    say("The dry run makes the text alone, and its own steps.")
     text = models["baseline"].text
     (home,) = runner.run(text)
     found = tuple(map(len, texts.vocabularies(home)))
@@ -112,65 +103,27 @@ def rehearse(config: Config, stages, runner):
     split = texts.tokenised(home)["train"]
     batches = batching.BatchConfig(recipe.training.batch_size, recipe.reverse_source, recipe.training.shapes)
     plan = batching.plan_epoch(split.lengths, batches, config.seed, epoch=0)
-    widest = widest_shape(recipe)
+    widest = widest_shape(recipe.max_length)
     show_shapes(plan, split, batches, runner.console)
+    made = make_step(model, recipe.training, widest, len(plan), config.seed)
+    show_memory(made.state, made.compiled.memory_analysis(), runner.console)
 
-    made = make_step(model, recipe, widest, len(plan), config.seed)
-    memory = made.compiled.memory_analysis()
-    show_memory(made.state, memory, runner.console)
     say(f"\n{config.steps} steps of {batches.batch_size} sentences, all padded to {widest[0]} x {widest[1]}:")
-    state, seconds = made.start(), []
-    for number in range(config.steps):
-        batch = batching.make_batch(split, plan[number % len(plan)][1], widest, batches)
-        began = time.monotonic()
-        state, metrics = jax.block_until_ready(made.compiled(state, batch, None))
-        seconds.append(time.monotonic() - began)
-        nll = float(metrics.nll / metrics.tokens)
-        if not math.isfinite(nll) or not math.isfinite(metrics.gradient_norm):
-            raise ValueError(f"step {number + 1} ended in a loss of {nll} and a gradient of {metrics.gradient_norm}")
-        say(
-            f"step {number + 1}: {int(metrics.tokens):,} target words, {nll:.4f} nats a word "
-            f"(chance: {math.log(size):.4f}), gradient {float(metrics.gradient_norm):.3f}, {seconds[-1]:.1f} s"
-        )
-    days = np.median(seconds) * total_steps(recipe.training, len(plan)) / 86_400
+    stage = Rehearse(
+        text, recipe.model, size, recipe.training, recipe.retraining, recipe.reverse_source, steps=config.steps,
+        seed=config.seed,
+    )  # fmt: skip
+    runner.run(stage)
+    result = runner.result(stage)
+    title = f"what was done, and the most memory of {result['peak_is_of']}"
+    runner.console.show(results.rich_table(full_size.phase_lines(result), full_size.PHASE_COLUMNS, title=title))
+    seconds = np.median([row["seconds"] for row in result["phases"] if row["phase"].startswith("training: step")])
+    days = seconds * total_steps(recipe.training, len(plan)) / 86_400
     say(
-        f"peak resident memory of this process: {peak_bytes() / GIB:.2f} GiB; at {np.median(seconds):.1f} s a step of "
-        f"the widest shape, {recipe.training.epochs:g} epochs of {len(plan):,} steps take at most {days:.2g} days"
+        f"peak resident memory of this process: {max(row['peak_bytes'] for row in result['phases']) / GIB:.2f} GiB; "
+        f"at {seconds:.1f} s a step of the widest shape, {recipe.training.epochs:g} epochs of {len(plan):,} steps take "
+        f"at most {days:.2g} days"
     )
-
-
-class Step(NamedTuple):
-    """A compiled step: compiled(state, batch, None); state: its abstract state; start() makes a real one."""
-
-    compiled: jax.stages.Compiled
-    state: object
-    start: object
-
-
-def widest_shape(recipe: Recipe) -> tuple[int, int]:
-    """(S, T) that training pads a pair of the longest sentences to; T has room for EOS."""
-    source, target = fit_shapes(np.array([[recipe.max_length, recipe.max_length + 1]]), most=1)[-1]
-    return int(source), int(target)
-
-
-def make_step(model: Seq2Seq, recipe: Recipe, shape: tuple[int, int], steps_per_epoch: int, seed: int) -> Step:
-    """The training step of the recipe, compiled for batches of `shape` before any array exists."""
-    training = recipe.training
-    total = total_steps(training, steps_per_epoch)
-    rate = learning_rate(training.schedule, training.optimizer.learning_rate, steps_per_epoch, total)
-    optimizer = make_optimizer(training.optimizer, rate)
-    key = jax.random.key(seed)
-
-    def start():
-        params = init_params(model.config, jax.random.fold_in(key, 0))
-        return new_state(params, optimizer, jax.random.fold_in(key, 1), training.average_decay > 0)
-
-    rows, words = training.batch_size, partial(jax.ShapeDtypeStruct, dtype=np.int32)
-    target = words((rows, shape[1]))
-    batch = batching.Batch(words((rows, shape[0])), target, target, words((rows,)))
-    abstract = jax.eval_shape(start)
-    step = make_train_step(model, optimizer, training, rate)
-    return Step(step.lower(abstract, batch, None).compile(), abstract, jax.jit(start))
 
 
 def show_classes(model: Seq2Seq, console):
@@ -215,9 +168,3 @@ def show_memory(state, memory, console):
     rows = [{"memory": name, "GiB": value} for name, value in parts.items()]
     title = f"memory of a device ({jax.default_backend()}), widest shape"
     console.show(results.rich_table(rows, {"memory": "", "GiB": ".2f"}, title=title))
-
-
-def peak_bytes() -> int:
-    """The most memory that this process has had resident so far."""
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else 1024 * peak

@@ -15,6 +15,7 @@ from experiments import study, study_report
 from experiments.study import Entry, Models, Section, model_entry, percent
 from experiments.study_rows import Rows
 from seq2slim.pipeline import results
+from seq2slim.pipeline.recipes import RECIPES
 from seq2slim.pipeline.stages.store import Store, StoreShape
 from seq2slim.plots.bars import grouped_bars
 from seq2slim.storage import CODECS
@@ -40,7 +41,7 @@ def entries(config: study.Config, seed: int) -> list[Entry]:
     """Sizes of the first seed's models, BLEU of what is read back, and sizes of the paper's shape."""
     if not config.is_first(seed):
         return []
-    models, x = Models(config, seed), percent(SPARSITY)
+    models, x, paper = Models(config, seed), percent(SPARSITY), RECIPES[config.paper]
     retrained = models.retrained(SPARSITY)
     made = [
         Entry(Store(models.baseline), {"part": "main", "model": "baseline", "percent": 0.0}),
@@ -50,7 +51,7 @@ def entries(config: study.Config, seed: int) -> list[Entry]:
         stored = Store(retrained, codec)
         made.append(Entry(stored, {"part": "main", "model": "retrained", "percent": x}))
         made.append(model_entry(models, "read back", stored, SPARSITY, codec=codec))
-        of_paper = StoreShape(config.paper, config.words, SPARSITY, codec)
+        of_paper = StoreShape(paper.model, paper.vocabulary.size, SPARSITY, codec)
         made.append(Entry(of_paper, {"part": "paper", "model": of_paper.model.preset, "percent": x}))
     return made
 

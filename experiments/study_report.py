@@ -19,6 +19,7 @@ EXPERIMENTS = (
     "regularisation",
     "small_model",
     "storage",
+    "full_size",
 )  # fmt: skip
 
 

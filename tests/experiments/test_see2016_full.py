@@ -1,8 +1,10 @@
 """The full-scale command: its dry run on the toy, and what it says of the paper's own model."""
 
+import json
 import math
 import os
 import re
+from dataclasses import replace
 
 import jax
 import pytest
@@ -15,6 +17,9 @@ from seq2slim.models import PRESETS, Seq2Seq
 from seq2slim.pipeline.console import Console
 from seq2slim.pipeline.recipes import RECIPES
 from seq2slim.pipeline.runner import Runner
+from seq2slim.pipeline.stages.rehearse import Rehearse
+from seq2slim.pipeline.stages.text import Text
+from seq2slim.training.config import OptimizerConfig
 from seq2slim.training.state import TrainState
 
 
@@ -44,7 +49,7 @@ def rehearsal(tmp_path_factory):
 def test_it_plans_everything_and_makes_the_text_alone(rehearsal):
     runs, said = rehearsal
     homes = {path.name.split("-")[0] for path in runs.iterdir()}
-    assert homes == {"text", "cache"}
+    assert homes == {"text", "cache", "rehearse"}
     for stage, times in {"train": 1, "prune": 1, "retrain": 2, "evaluate": 4, "compare": 2}.items():
         assert len(re.findall(rf"│ {stage} +│", said)) == times
 
@@ -64,13 +69,47 @@ def test_the_model_is_as_wide_as_the_recipe_whatever_the_text_supports(rehearsal
 def test_steps_are_real(rehearsal):
     """Two steps on sentences of the toy: from chance, as weights in [-0.1, 0.1] give it, downwards."""
     _, said = rehearsal
-    found = re.findall(r"step (\d): (\d+) target words, ([\d.]+) nats a word .* gradient ([\d.]+)", said)
+    pattern = r"^training: step (\d): (\d+) target words, ([\d.]+) nats a word .* gradient ([\d.]+)"
+    found = re.findall(pattern, said, re.MULTILINE)
     assert [int(number) for number, *_ in found] == [1, 2]
     losses = [float(nll) for *_, nll, _ in found]
     assert losses[0] == pytest.approx(math.log(RECIPES["tiny"].vocabulary.size), abs=0.05)
     assert losses[1] < losses[0] + 0.01
     assert all(float(gradient) > 0 and int(words) > 64 for _, words, _, gradient in found)
     assert "all padded to 10 x 12" in said  # 10 words and 11, on the even grid of training
+
+
+def test_the_model_goes_through_every_part(rehearsal):
+    """One of its phases after the other, and nothing but numbers that follow from its shapes."""
+    runs, said = rehearsal
+    (done,) = runs.glob("rehearse-*/done.json")
+    result = json.loads(done.read_text())["result"]
+    steps = ["compiling", "first state", "step 1", "step 2"]
+    assert [row["phase"] for row in result["phases"]] == [
+        *(f"training: {step}" for step in steps),
+        *(f"pruning 80%, {scheme}" for scheme in ("class_uniform", "class_distribution", "class_blind")),
+        "masks applied",
+        *(f"retraining: {step}" for step in steps),
+        "export, float32",
+        "reload",
+    ]
+    assert all(row["seconds"] >= 0 and row["peak_bytes"] > 2**20 for row in result["phases"])
+    prunable = int(table_rows(said)["6 classes"][0].replace(",", ""))
+    assert result["weights"] == prunable
+    assert result["kept"]["class_blind"] == prunable - round(0.8 * prunable)
+    for scheme in ("class_uniform", "class_distribution"):
+        assert result["kept"][scheme] == pytest.approx(0.2 * prunable, rel=0.01)
+    assert 4 * result["kept"]["class_blind"] < result["bytes"] < 4 * result["weights"]
+    assert not list(runs.glob("rehearse-*/*.slim"))
+
+
+def test_a_loss_that_is_not_finite_ends_the_rehearsal(tmp_path):
+    recipe = RECIPES["tiny"]
+    bad = replace(recipe.training, optimizer=OptimizerConfig("sgd", learning_rate=float("inf")))
+    text = Text(CorpusConfig("reverse"), recipe.vocabulary, 10)
+    console, _ = recorded()
+    with pytest.raises(ValueError, match="training: step 2 ended in a loss of nan"):
+        Runner(tmp_path, console).run(Rehearse(text, recipe.model, 20, bad, recipe.retraining, steps=2))
 
 
 def test_the_papers_model_has_216_million_weights_in_12_classes():

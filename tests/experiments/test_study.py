@@ -212,7 +212,7 @@ class TestClaims:
             "4.1", "fig. 3", "fig. 4", "fig. 5", "4.2", "fig. 6", "4.3", "fig. 7", "4.4", "4.5", "fig. 8", "5",
             "abstract",
         }  # fmt: skip
-        assert {claim.experiment for claim in claims.CLAIMS} == {*study_report.EXPERIMENTS, "storage"}
+        assert {claim.experiment for claim in claims.CLAIMS} == {*study_report.EXPERIMENTS} - {"full_size"}
 
     @pytest.mark.parametrize(
         ("rule", "rows", "expected"),

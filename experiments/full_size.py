@@ -1,0 +1,64 @@
+"""The paper's own model, 216M weights, trains, is pruned by each scheme, retrains and is stored on an ordinary machine.
+
+    make experiment EXP=full_size ARGS="--corpus.name text --corpus.train A.en A.de ... --title multi30k-en-de"
+
+Rows: one, with seconds and peak memory of each part: three steps of training at the paper's batch of 128, all padded to
+the widest shape; 80% pruned by each scheme; three steps of retraining; export and reload. First seed.
+Cost: about 5 minutes of 2 cores, and 9 GB of memory.
+Expected: it ends; nothing takes more than 24 GiB.
+"""
+
+from dataclasses import dataclass
+
+from experiments import study, study_report
+from experiments.study import Entry, Section
+from experiments.study_rows import Rows
+from seq2slim.pipeline import results
+from seq2slim.pipeline.recipes import RECIPES
+from seq2slim.pipeline.stages.rehearse import GIB, Rehearse
+from seq2slim.pipeline.stages.text import Text
+
+TAKES_PUBLISHED_ROWS = True
+start = study.start
+smoke = study.smoke
+
+
+@dataclass(frozen=True)
+class Config(study.Config):
+    """The study's options."""
+
+
+def main(config, runner):
+    """Runs this part of the study, and writes the study's report from all that is there."""
+    study_report.run(["full_size"], config, runner)
+
+
+def entries(config: study.Config, seed: int) -> list[Entry]:
+    """The rehearsal, on the study's corpus, first seed."""
+    if not config.is_first(seed):
+        return []
+    recipe = RECIPES[config.paper]
+    text = Text(config.corpus, recipe.vocabulary, recipe.max_length)
+    stage = Rehearse(
+        text, recipe.model, recipe.vocabulary.size, recipe.training, recipe.retraining, recipe.reverse_source, seed=seed
+    )
+    return [Entry(stage, {"part": "main", "model": recipe.model.preset, "percent": study.percent(stage.sparsity)})]
+
+
+def section(rows: Rows, series: dict, path) -> Section:
+    """What each part took."""
+    (row,) = rows.rows
+    text = (
+        f"{row['model']}: {row['weights']:,} weights, batches of {row['batch']} padded to {row['source']} x "
+        f"{row['target']}, {row['devices']}.\n`peak_gib`: the most memory resident in {row['peak_is_of']}. The file of "
+        f"{row['bytes']:,} bytes holds what was exported, bit for bit.\n\n"
+    )
+    return Section(text + results.table(phase_lines(row), PHASE_COLUMNS), [])
+
+
+PHASE_COLUMNS = {"phase": "", "seconds": ".1f", "peak_gib": ".2f"}
+
+
+def phase_lines(row: dict) -> list[dict]:
+    """One line a part, for a table of PHASE_COLUMNS."""
+    return [line | {"peak_gib": line["peak_bytes"] / GIB} for line in row["phases"]]

@@ -1,0 +1,177 @@
+"""A model at its full size led through a few steps of training, pruning, retraining, export and reload, and timed."""
+
+import contextlib
+import math
+import time
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, ClassVar, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from seq2slim import pruning, storage
+from seq2slim.data import batching
+from seq2slim.data.shapes import fit_shapes
+from seq2slim.models import ModelOptions, Seq2Seq, init_params, weight_classes
+from seq2slim.pipeline.memory import peak_bytes, reset_peak
+from seq2slim.pipeline.stage import Stage, StopRequested
+from seq2slim.pipeline.stages import text as texts
+from seq2slim.pipeline.stages.prune import SCHEMES
+from seq2slim.pipeline.stages.text import Text
+from seq2slim.training.config import TrainingConfig
+from seq2slim.training.learning_rates import learning_rate
+from seq2slim.training.loop import total_steps
+from seq2slim.training.optimizers import make_optimizer
+from seq2slim.training.state import new_state
+from seq2slim.training.step import make_train_step
+
+GIB = 2**30
+
+
+@dataclass(frozen=True)
+class Rehearse(Stage):
+    """Seconds and peak memory of each part of an experiment, for a model that takes too long to be trained here.
+
+    Attributes:
+      text: where the batches come from; all are padded to the widest shape that its longest sentences take.
+      model: its architecture.
+      words: of each of its vocabularies, however few the text supports; the rest are never looked up, but every logit
+        is computed.
+      training, retraining: how; the optimiser, its rate and the batch size count here.
+      reverse_source: whether the encoder reads the source backwards.
+      sparsity: pruned by each scheme in turn; retrained and exported is the class-blind one.
+      steps: of training, and of retraining.
+      seed: of initialisation, batches and dropout.
+    """
+
+    kind: ClassVar[str] = "rehearse"
+    text: Text
+    model: ModelOptions = ModelOptions("see2016")
+    words: int = 50_000
+    training: TrainingConfig = TrainingConfig()
+    retraining: TrainingConfig = TrainingConfig()
+    reverse_source: bool = True
+    sparsity: float = 0.8
+    steps: int = 3
+    seed: int = 1
+
+    def __post_init__(self):
+        if self.steps < 1:
+            raise ValueError(f"steps must be at least 1, got {self.steps}")
+
+    def describe(self) -> str:
+        return f"{self.model.preset}, {self.words:,} words: {self.steps} steps, prune, {self.steps} steps, export"
+
+    def run(self, home: Path, context) -> dict:
+        model = Seq2Seq(self.model.build(self.words, self.words))
+        split = texts.tokenised(context.home(self.text))["train"]
+        phases = _Phases(context)
+        params = self._steps("training", self.training, phases, model, split)
+        classes = pruning.classes_by_rules(params, weight_classes(model.config))
+        chosen = {}
+        for scheme in ("class_uniform", "class_distribution", "class_blind"):
+            with phases.timed(f"pruning {100 * self.sparsity:g}%, {scheme}"):
+                masks = SCHEMES[scheme](params, sparsity=self.sparsity, classes=classes)
+                chosen[scheme] = pruning.count(masks).kept
+        with phases.timed("masks applied"):
+            params = jax.block_until_ready(pruning.apply_masks(params, masks))
+        masks = jax.tree.map(jnp.asarray, masks)
+        params = self._steps("retraining", self.retraining, phases, model, split, params, masks)
+        with phases.timed("export, float32"):
+            size = storage.write(home / "model.slim", params, masks)
+        with phases.timed("reload"):
+            back = storage.read(home / "model.slim")
+        (home / "model.slim").unlink()
+        same = zip(jax.tree.leaves((params, masks)), jax.tree.leaves((back.params, back.masks)), strict=True)
+        if not all(np.array_equal(a, b) for a, b in same):
+            raise ValueError("the file does not hold the model that was exported")
+        shape = widest_shape(self.text.max_length)
+        return {
+            "weights": sum(leaf.size for leaf in jax.tree.leaves(params)), "kept": chosen, "bytes": size,
+            "batch": self.training.batch_size, "source": shape[0], "target": shape[1],
+            "devices": f"{jax.device_count()} {jax.default_backend()}", "peak_is_of": phases.of, "phases": phases.rows,
+        }  # fmt: skip
+
+    def _steps(self, name, config: TrainingConfig, phases: "_Phases", model, split, params=None, masks=None):
+        """Takes real steps, from `params` or from the seed. Returns: the parameters after them."""
+        batches = batching.BatchConfig(config.batch_size, self.reverse_source, config.shapes)
+        plan = batching.plan_epoch(split.lengths, batches, self.seed, epoch=0)
+        shape = widest_shape(self.text.max_length)
+        with phases.timed(f"{name}: compiling"):
+            made = make_step(model, config, shape, len(plan), self.seed, masks)
+        with phases.timed(f"{name}: first state"):
+            state = jax.block_until_ready(made.start(params))
+        for number in range(self.steps):
+            batch = batching.make_batch(split, plan[number % len(plan)][1], shape, batches)
+            with phases.timed(f"{name}: step {number + 1}"):
+                state, metrics = jax.block_until_ready(made.compiled(state, batch, masks))
+            nll, norm = float(metrics.nll / metrics.tokens), float(metrics.gradient_norm)
+            if not math.isfinite(nll) or not math.isfinite(norm):
+                raise ValueError(f"{name}: step {number + 1} ended in a loss of {nll} and a gradient of {norm}")
+            phases.say(
+                f"{name}: step {number + 1}: {int(metrics.tokens):,} target words, {nll:.4f} nats a word "
+                f"(chance: {math.log(self.words):.4f}), gradient {norm:.3f}, {phases.rows[-1]['seconds']:.1f} s"
+            )
+        return state.params
+
+
+class _Phases:
+    """Times what happens and watches the memory. rows: phase, seconds, peak_bytes of the process."""
+
+    def __init__(self, context):
+        self._context, self.say = context, context.say
+        self.rows: list[dict] = []
+        self.of = "the phase"
+
+    @contextlib.contextmanager
+    def timed(self, name: str):
+        if self._context.stop_requested:
+            raise StopRequested
+        if not reset_peak():
+            self.of = "the process so far"
+        start = time.perf_counter()
+        yield
+        seconds = time.perf_counter() - start
+        self.rows.append({"phase": name, "seconds": round(seconds, 2), "peak_bytes": peak_bytes()})
+
+
+class Step(NamedTuple):
+    """A compiled step: compiled(state, batch, masks).
+
+    state: its abstract state. start: (params or None) -> a real one; None: with parameters from the seed.
+    """
+
+    compiled: jax.stages.Compiled
+    state: Any
+    start: Any
+
+
+def widest_shape(max_length: int) -> tuple[int, int]:
+    """(S, T) that training pads a pair of the longest sentences to; T has room for EOS."""
+    source, target = fit_shapes(np.array([[max_length, max_length + 1]]), most=1)[-1]
+    return int(source), int(target)
+
+
+def make_step(
+    model: Seq2Seq, training: TrainingConfig, shape: tuple[int, int], steps_per_epoch: int, seed: int, masks=None
+) -> Step:
+    """The training step, compiled for batches of `shape` before any array of the state exists."""
+    total = total_steps(training, steps_per_epoch)
+    rate = learning_rate(training.schedule, training.optimizer.learning_rate, steps_per_epoch, total)
+    optimizer = make_optimizer(training.optimizer, rate)
+    key = jax.random.key(seed)
+
+    def start(params=None):
+        if params is None:
+            params = jax.jit(partial(init_params, model.config))(jax.random.fold_in(key, 0))
+        return new_state(params, optimizer, jax.random.fold_in(key, 1), training.average_decay > 0, masks)
+
+    rows, words = training.batch_size, partial(jax.ShapeDtypeStruct, dtype=np.int32)
+    target = words((rows, shape[1]))
+    batch = batching.Batch(words((rows, shape[0])), target, target, words((rows,)))
+    abstract = jax.eval_shape(start)
+    step = make_train_step(model, optimizer, training, rate)
+    return Step(step.lower(abstract, batch, masks).compile(), abstract, start)
