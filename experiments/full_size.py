@@ -15,7 +15,7 @@ from experiments.study import Entry, Section
 from experiments.study_rows import Rows
 from seq2slim.pipeline import results
 from seq2slim.pipeline.recipes import RECIPES
-from seq2slim.pipeline.stages.rehearse import GIB, Rehearse
+from seq2slim.pipeline.stages.rehearse import GIB, Rehearse, load_series
 from seq2slim.pipeline.stages.text import Text
 
 TAKES_PUBLISHED_ROWS = True
@@ -42,7 +42,8 @@ def entries(config: study.Config, seed: int) -> list[Entry]:
     stage = Rehearse(
         text, recipe.model, recipe.vocabulary.size, recipe.training, recipe.retraining, recipe.reverse_source, seed=seed
     )
-    return [Entry(stage, {"part": "main", "model": recipe.model.preset, "percent": study.percent(stage.sparsity)})]
+    columns = {"part": "main", "model": recipe.model.preset, "percent": study.percent(stage.sparsity)}
+    return [Entry(stage, columns, series=lambda runner: load_series(runner.home(stage)))]
 
 
 def section(rows: Rows, series: dict, path) -> Section:
@@ -53,12 +54,13 @@ def section(rows: Rows, series: dict, path) -> Section:
         f"{row['target']}, {row['devices']}.\n`peak_gib`: the most memory resident in {row['peak_is_of']}. The file of "
         f"{row['bytes']:,} bytes holds what was exported, bit for bit.\n\n"
     )
-    return Section(text + results.table(phase_lines(row), PHASE_COLUMNS), [])
+    lines = phase_lines(series[row["identity"]]["phases"])
+    return Section(text + results.table(lines, PHASE_COLUMNS), [])
 
 
 PHASE_COLUMNS = {"phase": "", "seconds": ".1f", "peak_gib": ".2f"}
 
 
-def phase_lines(row: dict) -> list[dict]:
+def phase_lines(phases: list[dict]) -> list[dict]:
     """One line a part, for a table of PHASE_COLUMNS."""
-    return [line | {"peak_gib": line["peak_bytes"] / GIB} for line in row["phases"]]
+    return [line | {"peak_gib": line["peak_bytes"] / GIB} for line in phases]

@@ -32,7 +32,7 @@ from seq2slim.models import Seq2Seq, init_params, weight_classes
 from seq2slim.pipeline import results
 from seq2slim.pipeline.recipes import RECIPES, Recipe
 from seq2slim.pipeline.stages import text as texts
-from seq2slim.pipeline.stages.rehearse import GIB, Rehearse, make_step, widest_shape
+from seq2slim.pipeline.stages.rehearse import GIB, Rehearse, load_series, make_step, widest_shape
 from seq2slim.training.loop import total_steps
 
 
@@ -113,14 +113,14 @@ def rehearse(config: Config, stages, runner):
         text, recipe.model, size, recipe.training, recipe.retraining, recipe.reverse_source, steps=config.steps,
         seed=config.seed,
     )  # fmt: skip
-    runner.run(stage)
-    result = runner.result(stage)
-    title = f"what was done, and the most memory of {result['peak_is_of']}"
-    runner.console.show(results.rich_table(full_size.phase_lines(result), full_size.PHASE_COLUMNS, title=title))
-    seconds = np.median([row["seconds"] for row in result["phases"] if row["phase"].startswith("training: step")])
+    (home,) = runner.run(stage)
+    phases = load_series(home)["phases"]
+    title = f"what was done, and the most memory of {runner.result(stage)['peak_is_of']}"
+    runner.console.show(results.rich_table(full_size.phase_lines(phases), full_size.PHASE_COLUMNS, title=title))
+    seconds = np.median([line["seconds"] for line in phases if line["phase"].startswith("training: step")])
     days = seconds * total_steps(recipe.training, len(plan)) / 86_400
     say(
-        f"peak resident memory of this process: {max(row['peak_bytes'] for row in result['phases']) / GIB:.2f} GiB; "
+        f"peak resident memory of this process: {max(line['peak_bytes'] for line in phases) / GIB:.2f} GiB; "
         f"at {seconds:.1f} s a step of the widest shape, {recipe.training.epochs:g} epochs of {len(plan):,} steps take "
         f"at most {days:.2g} days"
     )

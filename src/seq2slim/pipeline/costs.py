@@ -1,14 +1,16 @@
 """What stages will cost in time, before they run: their floating-point operations over a rate."""
 
+import operator
 from collections.abc import Iterable, Mapping
 
 import jax
 
-from seq2slim.models import init_params
+from seq2slim.models import ModelOptions, init_params
 from seq2slim.pipeline.runner import Runner
 from seq2slim.pipeline.stage import Stage
 from seq2slim.pipeline.stages.evaluate import Evaluate
 from seq2slim.pipeline.stages.perplexity import Perplexity
+from seq2slim.pipeline.stages.rehearse import Rehearse, widest_shape
 from seq2slim.pipeline.stages.train import Retrain, Train
 
 # Two cores: 150e9 to 280e9 operations a second were seen in training, with padding, validation and saves in the time.
@@ -35,6 +37,9 @@ def operations(stage: Stage, counts: Counts) -> float:
         _, decoder = _weights(stage.parent)
         searched = (1 + stage.search.beam) * SEARCHED * decoder * counts[stage.split]["target_tokens"]
         return 2 * (read + _forward(stage.parent, counts[stage.split]) + searched)
+    if isinstance(stage, Rehearse):
+        tokens = [stage.training.batch_size * length for length in widest_shape(stage.text.max_length)]
+        return 2 * stage.steps * 6 * sum(map(operator.mul, _multiplied(stage.model, stage.words), tokens))
     return 2 * _forward(stage.parent, counts[stage.split]) if isinstance(stage, Perplexity) else 0.0
 
 
@@ -69,7 +74,10 @@ def _weights(model: Stage) -> tuple[int, int]:
     """Weights that multiply each source token, and each target token."""
     while not isinstance(model, Train):
         model = model.parent
-    size = model.text.vocabulary.size  # at most; the text may support fewer
-    shapes = jax.eval_shape(lambda key: init_params(model.model.build(size, size), key), jax.random.key(0))
+    return _multiplied(model.model, model.text.vocabulary.size)  # at most; the text may support fewer
+
+
+def _multiplied(model: ModelOptions, words: int) -> tuple[int, int]:
+    shapes = jax.eval_shape(lambda key: init_params(model.build(words, words), key), jax.random.key(0))
     parts = {name: sum(leaf.size for leaf in jax.tree.leaves(own)) for name, own in shapes.items()}
     return parts["encoder"], sum(parts.get(name, 0) for name in ("decoder", "attention", "softmax"))

@@ -1,6 +1,7 @@
 """A model at its full size led through a few steps of training, pruning, retraining, export and reload, and timed."""
 
 import contextlib
+import json
 import math
 import time
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ import numpy as np
 from seq2slim import pruning, storage
 from seq2slim.data import batching
 from seq2slim.data.shapes import fit_shapes
+from seq2slim.files import write_atomically
 from seq2slim.models import ModelOptions, Seq2Seq, init_params, weight_classes
 from seq2slim.pipeline.memory import peak_bytes, reset_peak
 from seq2slim.pipeline.stage import Stage, StopRequested
@@ -28,6 +30,7 @@ from seq2slim.training.optimizers import make_optimizer
 from seq2slim.training.state import new_state
 from seq2slim.training.step import make_train_step
 
+SERIES = "series.json"
 GIB = 2**30
 
 
@@ -75,7 +78,7 @@ class Rehearse(Stage):
         for scheme in ("class_uniform", "class_distribution", "class_blind"):
             with phases.timed(f"pruning {100 * self.sparsity:g}%, {scheme}"):
                 masks = SCHEMES[scheme](params, sparsity=self.sparsity, classes=classes)
-                chosen[scheme] = pruning.count(masks).kept
+                chosen[f"kept_{scheme}"] = pruning.count(masks).kept
         with phases.timed("masks applied"):
             params = jax.block_until_ready(pruning.apply_masks(params, masks))
         masks = jax.tree.map(jnp.asarray, masks)
@@ -89,10 +92,11 @@ class Rehearse(Stage):
         if not all(np.array_equal(a, b) for a, b in same):
             raise ValueError("the file does not hold the model that was exported")
         shape = widest_shape(self.text.max_length)
+        write_atomically(home / SERIES, json.dumps({"phases": phases.rows}) + "\n")
         return {
-            "weights": sum(leaf.size for leaf in jax.tree.leaves(params)), "kept": chosen, "bytes": size,
+            "weights": sum(leaf.size for leaf in jax.tree.leaves(params)), **chosen, "bytes": size,
             "batch": self.training.batch_size, "source": shape[0], "target": shape[1],
-            "devices": f"{jax.device_count()} {jax.default_backend()}", "peak_is_of": phases.of, "phases": phases.rows,
+            "devices": f"{jax.device_count()} {jax.default_backend()}", "peak_is_of": phases.of,
         }  # fmt: skip
 
     def _steps(self, name, config: TrainingConfig, phases: "_Phases", model, split, params=None, masks=None):
@@ -116,6 +120,11 @@ class Rehearse(Stage):
                 f"(chance: {math.log(self.words):.4f}), gradient {norm:.3f}, {phases.rows[-1]['seconds']:.1f} s"
             )
         return state.params
+
+
+def load_series(home: Path) -> dict[str, list[dict]]:
+    """The series of a finished stage: phases, one line each: phase, seconds and peak_bytes."""
+    return json.loads((home / SERIES).read_text())
 
 
 class _Phases:
