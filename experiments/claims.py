@@ -13,7 +13,8 @@ def baseline(evidence: Evidence) -> Found:
     """Numbers of another corpus and a larger model: shown, not judged."""
     rows = evidence.main("fig6_retraining")
     parts = [f"{n} {mean_and_deviation(needed(rows.spread(n, **BASELINE)))}" for n in ("perplexity", "beam_bleu")]
-    return f"{', '.join(parts)} (other text, a smaller model)".replace("beam_bleu", "BLEU"), None
+    text = f"{', '.join(parts)} (other text, a smaller model; pieces leave no unknown word to replace)"
+    return text.replace("beam_bleu", "BLEU"), None
 
 
 def file_shrinks(evidence: Evidence) -> Found:
@@ -51,7 +52,7 @@ def noise_line(evidence: Evidence) -> str:
     except NotRun:
         found = None
     if found is None:
-        return "Noise: not known, as no row has two seeds; differences are taken as they are."
+        return f"Noise: not known, as no row has two seeds; less than 1 BLEU (or {NATS:g} nats) decides nothing."
     return (
         "Noise: a mean difference over n seeds smaller than t s / √n, the 95% interval of no difference, where s is "
         "the standard deviation, from seed to seed, of retrained - baseline and control - baseline, pooled over all "

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from experiments import study, study_report
 from experiments.study import Entry, Models, Section, model_entry
 from experiments.study_rows import BASELINE, Rows, mean_and_deviation
+from seq2slim.evaluation.statistics import spread
 from seq2slim.pipeline import results
 from seq2slim.plots.curves import against_percent_pruned
 
@@ -56,6 +57,9 @@ def section(rows: Rows, series: dict, path) -> Section:
         if len(rows.of(scheme=scheme))
     }
     figures = against_percent_pruned(curves, "BLEU", path)
+    if above := above_class_blind(rows):
+        beside = path.with_name(f"{path.name}-difference")
+        figures += against_percent_pruned(above, "BLEU above class-blind", beside, {"class-blind": 0.0})
     lines = [
         {"pruned": f"{x:g}%", "seeds": len(rows.by_seed("beam_bleu", scheme=SHOWN[0], percent=x))}
         | {scheme: mean_and_deviation(rows.spread("beam_bleu", scheme=scheme, percent=x)) for scheme in SHOWN}
@@ -64,3 +68,17 @@ def section(rows: Rows, series: dict, path) -> Section:
     table = results.table(lines, ["pruned", "seeds", *SHOWN])
     text = f"BLEU, not retrained, over the seeds that have the row; baseline {mean_and_deviation(level)}.\n\n{table}"
     return Section(text, figures)
+
+
+def above_class_blind(rows: Rows) -> dict[str, list[tuple[float, float, float]]]:
+    """Scheme -> (percent, mean, standard deviation or nan) of its BLEU above class-blind's, seed by seed."""
+    blind, *others = study.SCHEMES
+    curves = {}
+    for scheme in others:
+        pairs = {
+            x: rows.differences("beam_bleu", {"scheme": scheme, "percent": x}, {"scheme": blind, "percent": x})
+            for x in rows.percents(scheme=scheme)
+        }
+        if found := [(x, *spread(values)[:2]) for x, values in pairs.items() if values]:
+            curves[scheme.replace("_", "-")] = found
+    return curves

@@ -86,7 +86,7 @@ def section(rows: Rows, series: dict, path) -> Section:
     found = {scheme: increases(rows, scheme) for scheme in study.SCHEMES if len(rows.of(scheme=scheme))}
     names = [row["class"] for row in next(iter(found.values()))]
     bars = {scheme.replace("_", "-"): [row["increase"] for row in own] for scheme, own in found.items()}
-    figures = grouped_bars(names, bars, "increase of perplexity", path, logarithmic=True)
+    figures = grouped_bars(names, bars, "increase of validation perplexity", path, logarithmic=True)
     columns = {"scheme": "", "class": "", "class_weights": ",d", "class_sparsity": ".1%", "increase": "+.2f"}
     table = results.table([row for own in found.values() for row in own], columns)
     baseline = rows.of(model="baseline").rows[0]["perplexity"]

@@ -46,7 +46,9 @@ def section(rows: Rows, series: dict, path) -> Section:
     """The scatter, and its rank correlation."""
     own = fig4_breakdown.increases(rows, "class_uniform")
     points = [(row["class"], row["largest_removed"], row["increase"]) for row in own]
-    figures = named_points(points, "largest weight deleted, |w|", "increase of perplexity", path, logarithmic=True)
+    figures = named_points(
+        points, "largest weight deleted, |w|", "increase of validation perplexity", path, logarithmic=True
+    )
     rho, p, count = correlation(rows)
     text = f"Spearman's rank correlation over {count} classes: {rho:+.2f} (p = {p:.3f}, one-sided, by permutation).\n"
     return Section(text, figures)

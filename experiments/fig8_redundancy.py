@@ -69,14 +69,17 @@ def section(rows: Rows, series: dict, path) -> Section:
     )
     text += "\nLSTM matrices by gate, by half, and on the diagonals of their square blocks against off them:\n\n"
     text += results.table(gates, {"matrix": "", **columns, "diagonal": ".1%", "off": ".1%", "ratio": ".2f"})
-    text += "\nWords, PAD, BOS and EOS left out; rank 0 is the most frequent, 1 the rarest:\n\n"
+    text += (
+        "\nWords are the entries of the vocabulary, whole words or pieces; PAD, BOS and EOS are left out. Rank 0 is\n"
+    )
+    text += "the most frequent, 1 the rarest:\n\n"
     text += results.table([words_line(row, side) for side in ("source", "target")], WORD_COLUMNS)
     return Section(text, figures)
 
 
 WORD_COLUMNS = {
     "side": "", "words": ",d", "fully pruned": ",d", "mean rank of those": ".2f", "never seen": ",d",
-    "never seen, fully pruned": ",d", "rank correlation with density": "+.2f",
+    "never seen, fully pruned": ",d", "rarity with density, in rank": "+.2f",
 }  # fmt: skip
 
 

@@ -1,7 +1,7 @@
 """Questions to the rows of one study: by model and percentage, over seeds, and what of a difference is noise."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import cached_property
 
 from seq2slim.evaluation.statistics import Noise, Spread, pooled_noise, spread
@@ -80,28 +80,28 @@ def noise(rows: Rows, value: Value = "beam_bleu") -> Noise | None:
 class Difference:
     """The mean over seeds of a difference, and whether it is more than noise (`statistics.Noise`, 95%).
 
-    Where noise is wider than `resolution`, a difference within it decides nothing: the answer is None.
+    Where noise is wider than `resolution`, or not known as no row has two seeds, a difference within it (or within
+    `resolution`) decides nothing: the answer is None.
     """
 
     def __init__(self, values: list[float], noise: Noise | None, resolution: float = 1.0):
         self.seeds = len(values)
         self.mean = sum(values) / len(values)
         self.width = noise.of(len(values)) if noise else None
-        self.resolution = resolution
+        self._margin = resolution if self.width is None else self.width
+        self._decides = self.width is not None and self.width <= resolution
 
     def above(self, bound: float = 0.0) -> bool | None:
         """Whether it is above `bound` by more than noise."""
-        width = self.width or 0.0
-        if self.mean - width > bound:
+        if self.mean - self._margin > bound:
             return True
-        return None if width > self.resolution and self.mean + width >= bound else False
+        return False if self._decides or self.mean + self._margin < bound else None
 
     def below(self, bound: float = 0.0) -> bool | None:
         """Whether it is below `bound` by more than noise."""
-        width = self.width or 0.0
-        if self.mean + width < bound:
+        if self.mean + self._margin < bound:
             return True
-        return None if width > self.resolution and self.mean - width <= bound else False
+        return False if self._decides or self.mean - self._margin > bound else None
 
     def not_below(self, bound: float = 0.0) -> bool | None:
         """Whether it is at least `bound`, or less by no more than noise."""
@@ -115,6 +115,12 @@ class Difference:
 
     def __str__(self) -> str:
         return f"{self.mean:+.2f}" + (" (noise)" if self.is_noise else "")
+
+
+def together(verdicts: Iterable[bool | None]) -> bool | None:
+    """False if one is, else None if one is, else True."""
+    verdicts = list(verdicts)
+    return False if False in verdicts else None if None in verdicts else True
 
 
 def difference(rows: Rows, system: dict, baseline: dict, value: Value = "beam_bleu") -> Difference | None:

@@ -238,10 +238,11 @@ class TestClaims:
     @pytest.mark.parametrize(
         ("rule", "blind", "uniform", "expected"),
         [
-            (claims_pruned.class_blind_is_best, (29.9, 29.5, 20), (29.0, 28.5, 10), HOLDS),
+            (claims_pruned.class_blind_is_best, (29.9, 29.5, 20), (28.0, 27.5, 10), HOLDS),
             (claims_pruned.class_blind_is_best, (29.9, 29.5, 20), (29.9, 29.6, 10), NOT),
-            # one seed: noise is not known
-            (claims_pruned.class_blind_is_best, (29.9, 29.5, 20), (29.0, 29.6, 10), NOT),
+            (claims_pruned.class_blind_is_best, (29.9, 29.5, 20), (29.0, 31.6, 10), NOT),
+            # one seed: noise is not known, and a deficit below 1 BLEU decides nothing
+            (claims_pruned.class_blind_is_best, (29.9, 29.5, 20), (29.0, 29.6, 10), UNTESTED),
             (claims_pruned.forty_percent_for_little, (29.9, 29.5, 20), (29, 29, 29), HOLDS),
             (claims_pruned.forty_percent_for_little, (29.9, 28.5, 20), (29, 29, 29), NOT),
             (claims_pruned.exponential_loss, tuple(30 * math.exp(-0.01 * math.exp(0.06 * x)) for x in (20, 40, 80)),
@@ -308,12 +309,18 @@ class TestClaims:
     )
     def test_of_regularisation(self, gaps, losses, expected):
         lines = [
-            {**own, "valid_perplexity": math.exp(loss), "train_perplexity": math.exp(loss - gap)}
-            for own, gap, loss in zip([CONTROL, *map(retrained, (50.0, 80.0, 90.0))], gaps, (1.2, *losses))
+            {**own, "seed": seed, "valid_perplexity": math.exp(loss), "train_perplexity": math.exp(loss - gap)}
+            for seed in (1, 2)
+            for own, gap, loss in zip(
+                [BASELINE, CONTROL, *map(retrained, (50.0, 80.0, 90.0))], (1.0, *gaps), (1.3, 1.2, *losses)
+            )
         ]
         rows = rows_of("regularisation", *lines)
         assert verdict(claims_retrained.gap_shrinks, rows) == expected[0]
         assert verdict(claims_retrained.fifty_beats_ninety, rows) == expected[1]
+        one_seed = [row for row in rows if row["seed"] == 1]  # noise is not known; steps of 0.05 decide nothing
+        assert verdict(claims_retrained.gap_shrinks, one_seed) in (UNTESTED, expected[0])
+        assert verdict(claims_retrained.gap_shrinks, one_seed) != HOLDS
 
     @pytest.mark.parametrize(("best", "expected"), [(1.5, HOLDS), (1.9, NOT)])
     def test_of_the_loss(self, best, expected):
@@ -355,7 +362,7 @@ class TestClaims:
         good = dead[0] < dead[1]
         row = {
             "model": "pruned", "percent": 80.0, "source_dead": dead[0], "target_dead": dead[1], "source_words": 99,
-            "target_words": 99, "source_rank_correlation": -0.2, "target_rank_correlation": -0.2 if good else 0.1,
+            "target_words": 99, "source_rank_correlation": -0.4, "target_rank_correlation": -0.4 if good else -0.2,
         }  # fmt: skip
         lines = []
         for side, layer in itertools.product(("source", "target"), (1, 2)):
@@ -402,6 +409,15 @@ class TestRows:
         assert noise(rows).deviation == pytest.approx(math.sqrt(squares / 3))
         assert better_dense(rows) == "control"
         assert CONTROL["model"] == "control"
+
+    @pytest.mark.parametrize(
+        ("mean", "above", "below", "not_below"),
+        [(1.5, True, False, True), (0.5, None, None, None), (-0.5, None, None, None), (-1.5, False, True, False)],
+    )
+    def test_where_noise_is_not_known_a_small_difference_decides_nothing(self, mean, above, below, not_below):
+        found = Difference([mean], None)
+        assert (found.above(), found.below(), found.not_below()) == (above, below, not_below)
+        assert "noise" not in str(found)
 
     @pytest.mark.parametrize(
         ("mean", "width", "above", "below", "not_below"),

@@ -184,7 +184,7 @@ def test_dead_words_and_unseen_ones_are_told_apart():
     assert (found.row["dead"], found.row["unseen"], found.row["unseen_dead"]) == (1, 1, 1)
     assert found.row["dead_rank"] == pytest.approx(0.8)  # the fifth of six
     assert found.row["rank_correlation"] < -0.9
-    assert found.series == {"rank": [1, 2, 3, 4, 5, 6], "density": [1, 0.5, 0.5, 0.25, 0, 0], "dead": [0] * 4 + [1, 1]}
+    assert found.series == {"rank": [1, 2, 3, 4, 5, 6], "density": [1, 0.5, 0.5, 0.25, 0, 0], "dead": [0] * 4 + [1, 0]}
     assert math.isnan(by_frequency(np.ones((9, 4), bool), counts).row["rank_correlation"])
 
 

@@ -40,7 +40,7 @@ def test_the_moment_of_pruning_and_the_best_of_the_baseline_are_marked(drawn):
     upright, level = (points(line) for line in drawn.lines if line.get_label().startswith("_"))
     assert {x for x, _ in upright} == {30}
     assert {y for _, y in level} == {2.0}
-    assert [text.get_text() for text in drawn.texts] == [f"pruned: {RETRAINED[0][1]:.2f}", "best of the baseline 2.000"]
+    assert [text.get_text() for text in drawn.texts] == ["pruned: a jump to 4.50 nats", "best of the baseline 2.000"]
 
 
 def test_training_and_retraining_fill_the_height_whatever_the_jump(drawn):

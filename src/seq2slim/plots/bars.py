@@ -6,7 +6,12 @@ from seq2slim.plots.style import BARS, figure, save
 
 
 def grouped_bars(
-    groups: list[str], bars: dict[str, list[float]], y_label: str, path: Path, logarithmic: bool = False
+    groups: list[str],
+    bars: dict[str, list[float]],
+    y_label: str,
+    path: Path,
+    logarithmic: bool = False,
+    levels: dict[str, float] | None = None,
 ) -> list[Path]:
     """One group of bars a name, one bar of each kind in it.
 
@@ -16,6 +21,7 @@ def grouped_bars(
       y_label: with its unit.
       path: where to, without suffix.
       logarithmic: of the heights; one that is not above 0 has no bar then.
+      levels: label -> height of a horizontal dotted line.
     Returns: paths of the SVG and the PNG.
     Raises: ValueError for more kinds than the style tells apart, or another number of heights than of groups.
     """
@@ -27,6 +33,8 @@ def grouped_bars(
     for number, (style, (label, heights)) in enumerate(zip(BARS, bars.items())):
         places = [group + (number - (len(bars) - 1) / 2) * width for group in range(len(groups))]
         axes.bar(places, heights, width, label=label, zorder=2, **style)
+    for label, height in (levels or {}).items():
+        axes.axhline(height, color="black", linewidth=0.8, linestyle=":", label=label, zorder=3)
     if logarithmic:
         axes.set_yscale("log")
     axes.set_xticks(range(len(groups)), groups, rotation=30, ha="right", fontsize=8)

@@ -26,7 +26,8 @@ def against_percent_pruned(
     fig, axes = figure("weights pruned (%)", y_label, width=7.5)
     for line, (label, points) in zip(LINES, curves.items()):
         x, mean, deviation = zip(*points)
-        axes.errorbar(x, mean, [0 if math.isnan(d) else d for d in deviation], capsize=2, elinewidth=0.8, **line)
+        bars = None if all(map(math.isnan, deviation)) else deviation  # one seed has none
+        axes.errorbar(x, mean, bars, capsize=2, elinewidth=0.8, **line)
         axes.plot([], [], label=label, **line)  # in the legend without the bars
     for number, (label, height) in enumerate((levels or {}).items()):
         axes.axhline(height, color="black", linewidth=0.8, linestyle=(0, (1, 1 + 2 * number)), label=label)

@@ -6,7 +6,7 @@ import numpy as np
 
 from seq2slim.plots.style import BARS, LINES, panels, save
 
-MOST = 256  # points of a map a side; a larger matrix is shown by the means of blocks
+MOST = 512  # points of a map a side; a larger matrix is shown by the means of blocks
 GATES = ("i", "f", "o", r"$\hat{h}$")
 
 
@@ -23,10 +23,12 @@ def lstm_maps(kernels: dict[str, np.ndarray], path: Path) -> list[Path]:
     fig, grid = panels(rows, columns, width=3.2 * columns, height=5.2 * rows)
     for axes in grid.flat[len(kernels) :]:
         axes.set_axis_off()
+    # Square blocks: on oblong ones a diagonal would not show.
+    means = {name: block_means(mask.T, (-(-max(mask.shape) // MOST),) * 2) for name, mask in kernels.items()}
     for axes, (name, mask) in zip(grid.flat, kernels.items()):
         units = mask.shape[1] // 4
         inputs = mask.shape[0] - units
-        _show(axes, mask.T, "equal")
+        _show(axes, means, name, mask.T.shape, "equal")
         for edge in (1, 2, 3):
             axes.axhline(edge * units - 0.5, color="#c04020", linewidth=0.8)
         axes.axvline(inputs - 0.5, color="#c04020", linewidth=0.8)
@@ -37,22 +39,20 @@ def lstm_maps(kernels: dict[str, np.ndarray], path: Path) -> list[Path]:
     return save(fig, path)
 
 
-def block_means(mask: np.ndarray, most: int = MOST) -> np.ndarray:
-    """f64, at most `most` a side: the share kept in each block of a mask; of a small one the mask itself."""
-    steps = [-(-size // most) for size in mask.shape]
+def block_means(mask: np.ndarray, block: tuple[int, int]) -> np.ndarray:
+    """f64: the share kept in each block of a mask; those at the far edges may be smaller."""
     total, count = mask.astype(float), np.ones(mask.shape)
-    for axis, step in enumerate(steps):
+    for axis, step in enumerate(block):
         starts = np.arange(0, mask.shape[axis], step)
         total, count = (np.add.reduceat(array, starts, axis) for array in (total, count))
     return total / count
 
 
-def _show(axes, mask: np.ndarray, aspect: str):
-    """The map in the coordinates of the matrix, in 16 shades."""
-    means = block_means(mask)
-    rows, columns = mask.shape
-    shades = np.round(15 * means / max(means.max(), 1e-9)).astype(np.uint8)
-    edges = (-0.5, columns - 0.5, rows - 0.5, -0.5)
+def _show(axes, means: dict[str, np.ndarray], name: str, shape: tuple[int, int], aspect: str):
+    """One of the maps of a figure, in the coordinates of its matrix and in 16 shades that all of them share."""
+    brightest = max(own.max() for own in means.values())
+    shades = np.round(15 * means[name] / max(brightest, 1e-9)).astype(np.uint8)
+    edges = (-0.5, shape[1] - 0.5, shape[0] - 0.5, -0.5)
     axes.imshow(shades, cmap="gray", vmin=0, vmax=15, aspect=aspect, extent=edges, interpolation="nearest")
 
 
@@ -63,8 +63,11 @@ def embedding_maps(embeddings: dict[str, np.ndarray], path: Path) -> list[Path]:
     Returns: paths of the SVG and the PNG.
     """
     fig, grid = panels(len(embeddings), 1, width=7.0, height=2.4 * len(embeddings))
+    means = {
+        name: block_means(mask, tuple(-(-size // MOST) for size in mask.shape)) for name, mask in embeddings.items()
+    }
     for axes, (name, mask) in zip(grid.flat, embeddings.items()):
-        _show(axes, mask, "auto")
+        _show(axes, means, name, mask.shape, "auto")
         axes.set_xticks([0, mask.shape[1] - 1], ["most frequent word", "rarest"], fontsize=8)
         for label, side in zip(axes.get_xticklabels(), ("left", "right")):
             label.set_horizontalalignment(side)
@@ -94,5 +97,6 @@ def words_by_frequency(words: dict[str, dict[str, list]], path: Path) -> list[Pa
         right.set_ylim(0, 100 * max(bins["density"]) * 1.15 or 1)
         right.set_ylabel("weights kept (%)", fontsize=8)
         handles = [part for own in (axes, right) for part in own.get_legend_handles_labels()[0]]
-        axes.legend(handles, [handle.get_label() for handle in handles], frameon=False, fontsize=7, loc="upper left")
+    names = [handle.get_label() for handle in handles]
+    fig.legend(handles, names, frameon=False, fontsize=8, ncols=2, loc="outside lower center")
     return save(fig, path)

@@ -29,6 +29,7 @@ class Redundancy(Stage):
     """What the masks of `parent` (a pruned or retrained model) leave, as a row and as series (`load_series`)."""
 
     kind: ClassVar[str] = "redundancy"
+    version: ClassVar[int] = 2
     parent: Stage
 
     def describe(self) -> str:
@@ -82,9 +83,9 @@ def by_frequency(mask: np.ndarray, counts: np.ndarray) -> WordsByFrequency:
       counts: int[V], occurrences in the training text. PAD, BOS and EOS are no words and are left out; words that never
         occur (of a vocabulary made elsewhere, or pieces that no segmentation uses) rank last and are told apart.
     Returns: row: `words`, `dead` (occur, and all their weights are pruned), `dead_rank` (mean rank of those, 0 the most
-      frequent and 1 the rarest), `unseen` and `unseen_dead`, `rank_correlation` (Spearman, of a word's rank with its
-      density; nan where all are equally dense); series: `rank`, `density` and `dead` in at most BINS bins of words by
-      rank.
+      frequent and 1 the rarest), `unseen` and `unseen_dead`, `rank_correlation` (Spearman, of how rare a word is
+      with its density, words of one frequency sharing their rank; nan where all are equally dense); series: `rank`,
+      `density` and `dead` (as above) in at most BINS bins of words by rank.
     """
     words = np.setdiff1d(np.arange(len(mask)), [PAD, BOS, EOS])
     order = words[np.argsort(-counts[words], kind="stable")]
@@ -97,13 +98,13 @@ def by_frequency(mask: np.ndarray, counts: np.ndarray) -> WordsByFrequency:
         "dead_rank": float(places[dead & seen].mean()) if (dead & seen).any() else None,
         "unseen": int((~seen).sum()),
         "unseen_dead": int((dead & ~seen).sum()),
-        "rank_correlation": spearman(places, density),
+        "rank_correlation": spearman(-counts[order], density),
     }
     bins = [part for part in np.array_split(np.arange(len(order)), BINS) if part.size]
     series = {
         "rank": [int(part[0]) + 1 for part in bins],
         "density": [float(density[part].mean()) for part in bins],
-        "dead": [int(dead[part].sum()) for part in bins],
+        "dead": [int((dead & seen)[part].sum()) for part in bins],
     }
     return WordsByFrequency(order, row, series)
 
