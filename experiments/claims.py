@@ -52,13 +52,18 @@ def noise_line(evidence: Evidence) -> str:
     except NotRun:
         found = None
     if found is None:
-        return f"Noise: not known, as no row has two seeds; less than 1 BLEU (or {NATS:g} nats) decides nothing."
+        return (
+            f"Noise: not known, as no row has two seeds; a difference below 1 BLEU (or {NATS:g} nats) decides nothing, "
+            "unless a bound stands beside the paper's number."
+        )
     return (
         "Noise: a mean difference over n seeds smaller than t s / √n, the 95% interval of no difference, where s is "
         "the standard deviation, from seed to seed, of retrained - baseline and control - baseline, pooled over all "
         f"percentages: here {found.deviation:.2f} BLEU with {found.freedom} degrees of freedom, so {found.of(3):.2f} "
         f"for three seeds and {found.of(1):.2f} for one. A difference within noise of more than 1 BLEU (or {NATS:g} "
-        "nats) decides nothing: cannot be tested here."
+        "nats) decides nothing: cannot be tested here. Figures 3 and 7 and what is trained sparse have the noise of "
+        "their own differences. Those of one seed share its baseline; they are counted as independent. A claim with a "
+        "bound beside the paper's number is judged on the mean alone."
     )
 
 

@@ -1,6 +1,6 @@
 """What a claim is, and the rows and series of one study as the rules of claims ask for them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
 from experiments.study_rows import Rows
@@ -34,6 +34,12 @@ class Evidence(NamedTuple):
         if not len(found):
             raise NotRun
         return found
+
+
+def together(verdicts: Iterable[bool | None]) -> bool | None:
+    """False if one is, else None if one is, else True."""
+    verdicts = list(verdicts)
+    return False if False in verdicts else None if None in verdicts else True
 
 
 def needed(value):

@@ -14,13 +14,15 @@ from experiments import study, study_report
 from experiments.study import Entry, Section
 from experiments.study_rows import Rows
 from seq2slim.pipeline import results
+from seq2slim.pipeline.memory import GIB
 from seq2slim.pipeline.recipes import RECIPES
-from seq2slim.pipeline.stages.rehearse import GIB, Rehearse, load_series
+from seq2slim.pipeline.stages.rehearse import Rehearse, load_series
 from seq2slim.pipeline.stages.text import Text
 
 TAKES_PUBLISHED_ROWS = True
 start = study.start
 smoke = study.smoke
+PHASE_COLUMNS = {"phase": "", "seconds": ".1f", "peak_gib": ".2f"}
 
 
 @dataclass(frozen=True)
@@ -48,17 +50,17 @@ def entries(config: study.Config, seed: int) -> list[Entry]:
 
 def section(rows: Rows, series: dict, path) -> Section:
     """What each part took."""
-    (row,) = rows.rows
+    row = rows.rows[0]
+    phases = series[row["identity"]]["phases"]
+    kept = ", ".join(f"{scheme} {row[f'kept_{scheme}']:,}" for scheme in study.SCHEMES)
     text = (
         f"{row['model']}: {row['weights']:,} weights, batches of {row['batch']} padded to {row['source']} x "
-        f"{row['target']}, {row['devices']}.\n`peak_gib`: the most memory resident in {row['peak_is_of']}. The file of "
-        f"{row['bytes']:,} bytes holds what was exported, bit for bit.\n\n"
+        f"{row['target']}, {row['cores']} cores ({row['devices']}); weights kept: {kept}.\nThe file of "
+        f"{row['bytes']:,} bytes holds what was exported. `peak_gib`: the most memory resident in {row['peak_is_of']}; "
+        f"at\nmost {max(line['peak_bytes'] for line in phases) / GIB:.2f} GiB of 24, in "
+        f"{sum(line['seconds'] for line in phases):.0f} s.\n\n"
     )
-    lines = phase_lines(series[row["identity"]]["phases"])
-    return Section(text + results.table(lines, PHASE_COLUMNS), [])
-
-
-PHASE_COLUMNS = {"phase": "", "seconds": ".1f", "peak_gib": ".2f"}
+    return Section(text + results.table(phase_lines(phases), PHASE_COLUMNS), [])
 
 
 def phase_lines(phases: list[dict]) -> list[dict]:

@@ -30,9 +30,10 @@ from seq2slim.data import batching
 from seq2slim.data.corpora import CorpusConfig
 from seq2slim.models import Seq2Seq, init_params, weight_classes
 from seq2slim.pipeline import results
+from seq2slim.pipeline.memory import GIB
 from seq2slim.pipeline.recipes import RECIPES, Recipe
 from seq2slim.pipeline.stages import text as texts
-from seq2slim.pipeline.stages.rehearse import GIB, Rehearse, load_series, make_step, widest_shape
+from seq2slim.pipeline.stages.rehearse import Rehearse, load_series, make_step, widest_shape
 from seq2slim.training.loop import total_steps
 
 
@@ -86,7 +87,7 @@ def rehearse(config: Config, stages, runner):
     say, recipe = runner.console.say, config.settings
     models, evaluated, compared = stages
     runner.plan([*models.values(), *evaluated.values(), *compared.values()])
-    say("The dry run makes the text alone, and its own steps.")
+    say("Of these the dry run makes the text alone; then it goes once through everything, on its own.")
     text = models["baseline"].text
     (home,) = runner.run(text)
     found = tuple(map(len, texts.vocabularies(home)))
@@ -105,10 +106,10 @@ def rehearse(config: Config, stages, runner):
     plan = batching.plan_epoch(split.lengths, batches, config.seed, epoch=0)
     widest = widest_shape(recipe.max_length)
     show_shapes(plan, split, batches, runner.console)
-    made = make_step(model, recipe.training, widest, len(plan), config.seed)
+    made = make_step(model.config, recipe.training, widest, len(plan), config.seed)
     show_memory(made.state, made.compiled.memory_analysis(), runner.console)
 
-    say(f"\n{config.steps} steps of {batches.batch_size} sentences, all padded to {widest[0]} x {widest[1]}:")
+    say(f"\nBatches of {batches.batch_size} sentences, all padded to {widest[0]} x {widest[1]}:")
     stage = Rehearse(
         text, recipe.model, size, recipe.training, recipe.retraining, recipe.reverse_source, steps=config.steps,
         seed=config.seed,
@@ -120,7 +121,7 @@ def rehearse(config: Config, stages, runner):
     seconds = np.median([line["seconds"] for line in phases if line["phase"].startswith("training: step")])
     days = seconds * total_steps(recipe.training, len(plan)) / 86_400
     say(
-        f"peak resident memory of this process: {max(line['peak_bytes'] for line in phases) / GIB:.2f} GiB; "
+        f"peak resident memory of all that: {max(line['peak_bytes'] for line in phases) / GIB:.2f} GiB; "
         f"at {seconds:.1f} s a step of the widest shape, {recipe.training.epochs:g} epochs of {len(plan):,} steps take "
         f"at most {days:.2g} days"
     )

@@ -1,7 +1,7 @@
 """Questions to the rows of one study: by model and percentage, over seeds, and what of a difference is noise."""
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from functools import cached_property
 
 from seq2slim.evaluation.statistics import Noise, Spread, pooled_noise, spread
@@ -80,8 +80,8 @@ def noise(rows: Rows, value: Value = "beam_bleu") -> Noise | None:
 class Difference:
     """The mean over seeds of a difference, and whether it is more than noise (`statistics.Noise`, 95%).
 
-    Where noise is wider than `resolution`, or not known as no row has two seeds, a difference within it (or within
-    `resolution`) decides nothing: the answer is None.
+    Within noise it is neither above nor below; but where noise is wider than `resolution` that says nothing, and the
+    answer is None. Where noise is not known, as no row has two seeds, so is all within `resolution`.
     """
 
     def __init__(self, values: list[float], noise: Noise | None, resolution: float = 1.0):
@@ -104,7 +104,7 @@ class Difference:
         return False if self._decides or self.mean - self._margin > bound else None
 
     def not_below(self, bound: float = 0.0) -> bool | None:
-        """Whether it is at least `bound`, or less by no more than noise."""
+        """Whether it is at least `bound`, or less by no more than noise; None as of `below`."""
         found = self.below(bound)
         return None if found is None else not found
 
@@ -115,12 +115,6 @@ class Difference:
 
     def __str__(self) -> str:
         return f"{self.mean:+.2f}" + (" (noise)" if self.is_noise else "")
-
-
-def together(verdicts: Iterable[bool | None]) -> bool | None:
-    """False if one is, else None if one is, else True."""
-    verdicts = list(verdicts)
-    return False if False in verdicts else None if None in verdicts else True
 
 
 def difference(rows: Rows, system: dict, baseline: dict, value: Value = "beam_bleu") -> Difference | None:

@@ -46,7 +46,7 @@ def rehearsal(tmp_path_factory):
     return runs, said()
 
 
-def test_it_plans_everything_and_makes_the_text_alone(rehearsal):
+def test_it_plans_everything_and_of_that_makes_the_text_alone(rehearsal):
     runs, said = rehearsal
     homes = {path.name.split("-")[0] for path in runs.iterdir()}
     assert homes == {"text", "cache", "rehearse"}
@@ -88,7 +88,7 @@ def test_the_model_goes_through_every_part(rehearsal):
     assert [row["phase"] for row in phases] == [
         *(f"training: {step}" for step in steps),
         *(f"pruning 80%, {scheme}" for scheme in ("class_uniform", "class_distribution", "class_blind")),
-        "masks applied",
+        "masks applied, class_blind",
         *(f"retraining: {step}" for step in steps),
         "export, float32",
         "reload",

@@ -3,6 +3,7 @@
 import itertools
 import json
 import math
+import re
 from dataclasses import dataclass, replace
 from types import SimpleNamespace
 from typing import ClassVar
@@ -14,7 +15,9 @@ from experiments import (
     claims_pruned,
     claims_redundancy,
     claims_retrained,
+    fig3_schemes,
     fig6_retraining,
+    storage,
     study,
     study_report,
     study_run,
@@ -31,6 +34,7 @@ from seq2slim.pipeline.stages.evaluate import Evaluate
 from seq2slim.pipeline.stages.train import Retrain, Train
 
 TOY = CorpusConfig("reverse")
+FIGURES = {".svg", ".png"}
 
 
 @pytest.fixture(autouse=True)
@@ -229,6 +233,8 @@ class TestClaims:
             (claims_retrained.no_loss_at_twenty, fig6((30.5, 30.7, 30.3), control=(31.5, 31.7, 31.3)), NOT),
             (claims_retrained.sparse_from_the_beginning, fig6((30.5, 30.7, 30.3)), HOLDS),
             (claims_retrained.sparse_from_the_beginning, fig6((30.5, 30.7, 30.3), sparse=(30.1, 30.3, 29.9)), NOT),
+            # lower by a BLEU in the mean, but by anything from 3 to -1: the noise is theirs
+            (claims_retrained.sparse_from_the_beginning, fig6((30.5, 30.7, 30.3), sparse=(27, 29.2, 31)), UNTESTED),
             (claims.baseline, fig6((30, 30, 30)), UNTESTED),
         ],
     )
@@ -239,7 +245,6 @@ class TestClaims:
         ("rule", "blind", "uniform", "expected"),
         [
             (claims_pruned.class_blind_is_best, (29.9, 29.5, 20), (28.0, 27.5, 10), HOLDS),
-            (claims_pruned.class_blind_is_best, (29.9, 29.5, 20), (29.9, 29.6, 10), NOT),
             (claims_pruned.class_blind_is_best, (29.9, 29.5, 20), (29.0, 31.6, 10), NOT),
             # one seed: noise is not known, and a deficit below 1 BLEU decides nothing
             (claims_pruned.class_blind_is_best, (29.9, 29.5, 20), (29.0, 29.6, 10), UNTESTED),
@@ -318,9 +323,16 @@ class TestClaims:
         rows = rows_of("regularisation", *lines)
         assert verdict(claims_retrained.gap_shrinks, rows) == expected[0]
         assert verdict(claims_retrained.fifty_beats_ninety, rows) == expected[1]
-        one_seed = [row for row in rows if row["seed"] == 1]  # noise is not known; steps of 0.05 decide nothing
-        assert verdict(claims_retrained.gap_shrinks, one_seed) in (UNTESTED, expected[0])
-        assert verdict(claims_retrained.gap_shrinks, one_seed) != HOLDS
+
+    @pytest.mark.parametrize(
+        ("gaps", "expected"), [((0.9, 0.6, 0.3), HOLDS), ((0.9, 0.85, 0.3), UNTESTED), ((0.6, 0.9, 0.3), NOT)]
+    )
+    def test_of_regularisation_with_one_seed(self, gaps, expected):
+        lines = [
+            {**own, "valid_perplexity": 3.0, "train_perplexity": 3.0 * math.exp(-gap)}
+            for own, gap in zip([BASELINE, CONTROL, *map(retrained, (50.0, 90.0))], (1.0, *gaps))
+        ]
+        assert verdict(claims_retrained.gap_shrinks, rows_of("regularisation", *lines)) == expected
 
     @pytest.mark.parametrize(("best", "expected"), [(1.5, HOLDS), (1.9, NOT)])
     def test_of_the_loss(self, best, expected):
@@ -438,6 +450,40 @@ class TestRows:
 
 
 class TestReport:
+    def test_the_committed_report_is_written_again_to_the_byte(self, tmp_path):
+        folder = study_report.Path(study_report.__file__).parent / "results" / study.NAME
+        paths = study_report.write(*results.published(folder), tmp_path)
+        assert (tmp_path / "report.md").read_bytes() == (folder / "report.md").read_bytes()
+        assert {path.name for path in paths} == {path.name for path in folder.iterdir() if path.suffix in FIGURES}
+
+    def test_schemes_are_shown_against_class_blind(self):
+        lines = []
+        for x, blind, uniform in ((40, (30, 31), (29, 30.5)), (80, (20,), (21,))):
+            lines += bleu("pruned", x, *blind, scheme="class_blind") + bleu(
+                "pruned", x, *uniform, scheme="class_uniform"
+            )
+        found = fig3_schemes.above_class_blind(Rows(rows_of("fig3_schemes", *lines)))
+        assert found["class-blind"] == [(40, 0, 0), (80, 0, pytest.approx(math.nan, nan_ok=True))]
+        (low, mean, deviation), (high, above, _) = found["class-uniform"]
+        assert (low, mean, deviation) == (40, pytest.approx(-0.75), pytest.approx(math.sqrt(0.125)))
+        assert (high, above) == (80, pytest.approx(1.0))
+
+    def test_an_aim_is_met_or_missed(self):
+        text = fig6_retraining.summary(Rows(fig6((29.6, 29.8, 29.4), at_90=(28.4, 28.6, 28.2))))
+        assert re.findall(r"(\d+)%: .*?(-[\d.]+).*the aim, at least (-[\d.]+), is (\w+)", text) == [
+            ("80", "-0.40", "-0.5", "met"), ("90", "-1.60", "-1.5", "missed"),
+        ]  # fmt: skip
+
+    @pytest.mark.parametrize(
+        ("ratio", "bleu", "over", "verdict"),
+        [(14.1, -0.1, 0.01, "met"), (13.9, 0, 0.01, "missed"), (15, -0.11, 0.01, "missed"), (15, 0, 0.06, "missed")],
+    )
+    def test_an_aim_of_storage_is_met_or_missed(self, ratio, bleu, over, verdict):
+        line = {"model": "retrained", "codec": "int8", "ratio": ratio, "bleu": bleu, "over_entropy": over}
+        text = storage.aims([line, line | {"model": "baseline"}, line | {"codec": "float16"}])
+        assert text.count("\n") == 1
+        assert text.endswith(f"is {verdict}.\n")
+
     def test_it_says_what_was_not_run_and_is_the_same_twice(self, tmp_path):
         rows = [row | {"signature": "s"} for row in fig6((30.5, 30.7, 30.3))]
         for row in rows:

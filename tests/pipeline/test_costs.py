@@ -10,6 +10,7 @@ from seq2slim.pipeline.search import SearchConfig
 from seq2slim.pipeline.stages.evaluate import Compare, Evaluate
 from seq2slim.pipeline.stages.perplexity import Perplexity
 from seq2slim.pipeline.stages.prune import Prune
+from seq2slim.pipeline.stages.rehearse import Rehearse
 from seq2slim.pipeline.stages.text import Text
 from seq2slim.pipeline.stages.train import Retrain, Train
 from seq2slim.training.config import TrainingConfig
@@ -38,6 +39,17 @@ def forward(split):
         (
             Evaluate(Prune(BASELINE), "test", SearchConfig(beam=5), train_sample=50),
             2 * (forward("train") / 2 + forward("valid") + forward("test") + (1 + 5) * costs.SEARCHED * DECODER * 65),
+        ),
+        (
+            Rehearse(
+                Text(TEXT.corpus, max_length=9),
+                BASELINE.model,
+                30,
+                TrainingConfig(batch_size=5),
+                TrainingConfig(batch_size=7),
+                steps=2,
+            ),
+            6 * 2 * (5 + 7) * (10 * ENCODER + 10 * DECODER),  # 9 words, and 10 with EOS, on an even grid
         ),
         (Prune(BASELINE), 0),
         (Compare(Evaluate(BASELINE), Evaluate(BASELINE)), 0),

@@ -118,6 +118,27 @@ def test_more_than_can_be_told_apart_is_refused(tmp_path):
         bars.grouped_bars(["a", "b"], {"x": [1]}, "y", tmp_path / "x")
 
 
+def test_maps_of_one_figure_share_their_shades_and_the_size_of_their_blocks(monkeypatch, tmp_path):
+    kept = []
+    monkeypatch.setattr(survivors, "save", lambda fig, path: kept.append(fig) or [path])
+    random = np.random.default_rng(0)
+    kernels = {"dense": random.random((300, 1200)) < 0.8, "sparse": random.random((150, 600)) < 0.2}
+    survivors.lstm_maps(kernels, tmp_path / "x")
+    maps = [axes.images[0].get_array() for axes in kept[0].axes]
+    assert [found.shape for found in maps] == [(400, 100), (200, 50)]  # blocks of 3 x 3, for a diagonal to show
+    assert maps[0].max() == 15
+    assert maps[0].mean() == pytest.approx(12, abs=0.2)
+    assert maps[1].mean() == pytest.approx(3, abs=0.2)
+
+
+def test_a_level_is_drawn_across_the_bars(monkeypatch, tmp_path):
+    kept = []
+    monkeypatch.setattr(bars, "save", lambda fig, path: kept.append(fig) or [path])
+    bars.grouped_bars(["a"], {"x": [1]}, "y", tmp_path / "x", levels={"the paper": 2.9})
+    (line,) = kept[0].axes[0].lines
+    assert (line.get_label(), list(line.get_ydata())) == ("the paper", [2.9, 2.9])
+
+
 def test_a_large_map_is_shown_by_the_means_of_blocks():
     mask = np.random.default_rng(0).random((300, 700)) < 0.3
     found = survivors.block_means(mask, (2, 3))

@@ -38,8 +38,9 @@ def operations(stage: Stage, counts: Counts) -> float:
         searched = (1 + stage.search.beam) * SEARCHED * decoder * counts[stage.split]["target_tokens"]
         return 2 * (read + _forward(stage.parent, counts[stage.split]) + searched)
     if isinstance(stage, Rehearse):
-        tokens = [stage.training.batch_size * length for length in widest_shape(stage.text.max_length)]
-        return 2 * stage.steps * 6 * sum(map(operator.mul, _multiplied(stage.model, stage.words), tokens))
+        rows = stage.training.batch_size + stage.retraining.batch_size
+        lengths = widest_shape(stage.text.max_length)
+        return 6 * stage.steps * rows * sum(map(operator.mul, _multiplied(stage.model, stage.words), lengths))
     return 2 * _forward(stage.parent, counts[stage.split]) if isinstance(stage, Perplexity) else 0.0
 
 

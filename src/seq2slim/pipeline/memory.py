@@ -5,6 +5,7 @@ import resource
 import sys
 from pathlib import Path
 
+GIB = 2**30  # bytes
 _PROCESS = Path("/proc/self")
 
 
@@ -21,7 +22,7 @@ def reset_peak() -> bool:
 def peak_bytes() -> int:
     """The most memory that this process has had resident, in bytes."""
     try:
-        status = (_PROCESS / "status").read_text()
-    except OSError:
+        (line,) = (line for line in (_PROCESS / "status").read_text().splitlines() if line.startswith("VmHWM:"))
+    except (OSError, ValueError):  # another kernel, or one that hides it
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
-    return int(status.split("VmHWM:")[1].split()[0]) * 1024
+    return int(line.split()[1]) * 1024

@@ -23,12 +23,11 @@ def lstm_maps(kernels: dict[str, np.ndarray], path: Path) -> list[Path]:
     fig, grid = panels(rows, columns, width=3.2 * columns, height=5.2 * rows)
     for axes in grid.flat[len(kernels) :]:
         axes.set_axis_off()
-    # Square blocks: on oblong ones a diagonal would not show.
-    means = {name: block_means(mask.T, (-(-max(mask.shape) // MOST),) * 2) for name, mask in kernels.items()}
+    matrices = {name: mask.T for name, mask in kernels.items()}
+    _maps(grid, matrices, (max(_block(matrices)),) * 2, "equal")  # on oblong blocks a diagonal would not show
     for axes, (name, mask) in zip(grid.flat, kernels.items()):
         units = mask.shape[1] // 4
         inputs = mask.shape[0] - units
-        _show(axes, means, name, mask.T.shape, "equal")
         for edge in (1, 2, 3):
             axes.axhline(edge * units - 0.5, color="#c04020", linewidth=0.8)
         axes.axvline(inputs - 0.5, color="#c04020", linewidth=0.8)
@@ -48,12 +47,20 @@ def block_means(mask: np.ndarray, block: tuple[int, int]) -> np.ndarray:
     return total / count
 
 
-def _show(axes, means: dict[str, np.ndarray], name: str, shape: tuple[int, int], aspect: str):
-    """One of the maps of a figure, in the coordinates of its matrix and in 16 shades that all of them share."""
+def _maps(grid, masks: dict[str, np.ndarray], block: tuple[int, int], aspect: str):
+    """Each mask on its axes, by the means of blocks and in the coordinates of its matrix; 16 shades that all share."""
+    means = {name: block_means(mask, block) for name, mask in masks.items()}
     brightest = max(own.max() for own in means.values())
-    shades = np.round(15 * means[name] / max(brightest, 1e-9)).astype(np.uint8)
-    edges = (-0.5, shape[1] - 0.5, shape[0] - 0.5, -0.5)
-    axes.imshow(shades, cmap="gray", vmin=0, vmax=15, aspect=aspect, extent=edges, interpolation="nearest")
+    for axes, (name, mask) in zip(grid.flat, masks.items()):
+        shades = np.round(15 * means[name] / max(brightest, 1e-9)).astype(np.uint8)
+        edges = (-0.5, mask.shape[1] - 0.5, mask.shape[0] - 0.5, -0.5)
+        axes.imshow(shades, cmap="gray", vmin=0, vmax=15, aspect=aspect, extent=edges, interpolation="nearest")
+
+
+def _block(masks: dict[str, np.ndarray]) -> tuple[int, int]:
+    """The smallest block by which each of the masks gets at most MOST points a side."""
+    rows, columns = (-(-max(mask.shape[axis] for mask in masks.values()) // MOST) for axis in (0, 1))
+    return rows, columns
 
 
 def embedding_maps(embeddings: dict[str, np.ndarray], path: Path) -> list[Path]:
@@ -63,11 +70,8 @@ def embedding_maps(embeddings: dict[str, np.ndarray], path: Path) -> list[Path]:
     Returns: paths of the SVG and the PNG.
     """
     fig, grid = panels(len(embeddings), 1, width=7.0, height=2.4 * len(embeddings))
-    means = {
-        name: block_means(mask, tuple(-(-size // MOST) for size in mask.shape)) for name, mask in embeddings.items()
-    }
+    _maps(grid, embeddings, _block(embeddings), "auto")
     for axes, (name, mask) in zip(grid.flat, embeddings.items()):
-        _show(axes, means, name, mask.shape, "auto")
         axes.set_xticks([0, mask.shape[1] - 1], ["most frequent word", "rarest"], fontsize=8)
         for label, side in zip(axes.get_xticklabels(), ("left", "right")):
             label.set_horizontalalignment(side)

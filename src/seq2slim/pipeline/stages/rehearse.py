@@ -3,7 +3,9 @@
 import contextlib
 import json
 import math
+import os
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -17,12 +19,14 @@ from seq2slim import pruning, storage
 from seq2slim.data import batching
 from seq2slim.data.shapes import fit_shapes
 from seq2slim.files import write_atomically
-from seq2slim.models import ModelOptions, Seq2Seq, init_params, weight_classes
+from seq2slim.models import ModelOptions, Seq2Seq, Seq2SeqConfig, init_params, weight_classes
 from seq2slim.pipeline.memory import peak_bytes, reset_peak
-from seq2slim.pipeline.stage import Stage, StopRequested
+from seq2slim.pipeline.model_files import Model
+from seq2slim.pipeline.stage import Stage, StopRequested, differing
 from seq2slim.pipeline.stages import text as texts
 from seq2slim.pipeline.stages.prune import SCHEMES
 from seq2slim.pipeline.stages.text import Text
+from seq2slim.pipeline.stages.train import with_dropout
 from seq2slim.training.config import TrainingConfig
 from seq2slim.training.learning_rates import learning_rate
 from seq2slim.training.loop import total_steps
@@ -31,7 +35,6 @@ from seq2slim.training.state import new_state
 from seq2slim.training.step import make_train_step
 
 SERIES = "series.json"
-GIB = 2**30
 
 
 @dataclass(frozen=True)
@@ -47,7 +50,9 @@ class Rehearse(Stage):
       reverse_source: whether the encoder reads the source backwards.
       sparsity: pruned by each scheme in turn; retrained and exported is the class-blind one.
       steps: of training, and of retraining.
-      seed: of initialisation, batches and dropout.
+      seed: of initialisation, batches and dropout; retraining takes the next number.
+
+    As in a run of its own, training and retraining hold the parameters that they start from to the end.
     """
 
     kind: ClassVar[str] = "rehearse"
@@ -68,50 +73,60 @@ class Rehearse(Stage):
     def describe(self) -> str:
         return f"{self.model.preset}, {self.words:,} words: {self.steps} steps, prune, {self.steps} steps, export"
 
+    def content_hash(self) -> str:
+        """What the preset stands for: a preset is a name, and its numbers may change."""
+        return json.dumps(differing(self.model.build(self.words, self.words)), sort_keys=True)
+
     def run(self, home: Path, context) -> dict:
-        model = Seq2Seq(self.model.build(self.words, self.words))
+        config = self.model.build(self.words, self.words)
         split = texts.tokenised(context.home(self.text))["train"]
         phases = _Phases(context)
-        params = self._steps("training", self.training, phases, model, split)
-        classes = pruning.classes_by_rules(params, weight_classes(model.config))
-        chosen = {}
+        params = jax.jit(partial(init_params, config))(jax.random.fold_in(jax.random.key(self.seed), 0))
+        dense = Model(config, params, None, self.reverse_source)
+        params = self._steps("training", self.training, self.seed, dense, phases, split)
+        del dense
+        classes = pruning.classes_by_rules(params, weight_classes(config))
+        kept = {}
         for scheme in ("class_uniform", "class_distribution", "class_blind"):
+            masks = None  # those of the scheme before are not of this one
             with phases.timed(f"pruning {100 * self.sparsity:g}%, {scheme}"):
                 masks = SCHEMES[scheme](params, sparsity=self.sparsity, classes=classes)
-                chosen[f"kept_{scheme}"] = pruning.count(masks).kept
-        with phases.timed("masks applied"):
+            kept[f"kept_{scheme}"] = pruning.count(masks).kept
+        with phases.timed("masks applied, class_blind"):
             params = jax.block_until_ready(pruning.apply_masks(params, masks))
         masks = jax.tree.map(jnp.asarray, masks)
-        params = self._steps("retraining", self.retraining, phases, model, split, params, masks)
+        pruned = Model(config, params, masks, self.reverse_source)
+        params = self._steps("retraining", self.retraining, self.seed + 1, pruned, phases, split)
+        path = context.scratch() / "model.slim"
         with phases.timed("export, float32"):
-            size = storage.write(home / "model.slim", params, masks)
+            size = storage.write(path, params, masks)
         with phases.timed("reload"):
-            back = storage.read(home / "model.slim")
-        (home / "model.slim").unlink()
+            back = storage.read(path)
         same = zip(jax.tree.leaves((params, masks)), jax.tree.leaves((back.params, back.masks)), strict=True)
         if not all(np.array_equal(a, b) for a, b in same):
             raise ValueError("the file does not hold the model that was exported")
-        shape = widest_shape(self.text.max_length)
         write_atomically(home / SERIES, json.dumps({"phases": phases.rows}) + "\n")
+        shape = widest_shape(self.text.max_length)
         return {
-            "weights": sum(leaf.size for leaf in jax.tree.leaves(params)), **chosen, "bytes": size,
+            "weights": sum(leaf.size for leaf in jax.tree.leaves(params)), **kept, "bytes": size,
             "batch": self.training.batch_size, "source": shape[0], "target": shape[1],
-            "devices": f"{jax.device_count()} {jax.default_backend()}", "peak_is_of": phases.of,
+            "devices": f"{jax.device_count()} {jax.default_backend()}", "cores": os.cpu_count(),
+            "peak_is_of": phases.of,
         }  # fmt: skip
 
-    def _steps(self, name, config: TrainingConfig, phases: "_Phases", model, split, params=None, masks=None):
-        """Takes real steps, from `params` or from the seed. Returns: the parameters after them."""
-        batches = batching.BatchConfig(config.batch_size, self.reverse_source, config.shapes)
-        plan = batching.plan_epoch(split.lengths, batches, self.seed, epoch=0)
+    def _steps(self, name: str, config: TrainingConfig, seed: int, start: Model, phases: "_Phases", split):
+        """Takes real steps from a model. Returns: the parameters after them."""
+        batches = batching.BatchConfig(config.batch_size, start.reverse_source, config.shapes)
+        plan = batching.plan_epoch(split.lengths, batches, seed, epoch=0)
         shape = widest_shape(self.text.max_length)
         with phases.timed(f"{name}: compiling"):
-            made = make_step(model, config, shape, len(plan), self.seed, masks)
+            made = make_step(with_dropout(start, config), config, shape, len(plan), seed, start.masks)
         with phases.timed(f"{name}: first state"):
-            state = jax.block_until_ready(made.start(params))
+            state = jax.block_until_ready(made.start(start.params))
         for number in range(self.steps):
             batch = batching.make_batch(split, plan[number % len(plan)][1], shape, batches)
             with phases.timed(f"{name}: step {number + 1}"):
-                state, metrics = jax.block_until_ready(made.compiled(state, batch, masks))
+                state, metrics = jax.block_until_ready(made.compiled(state, batch, start.masks))
             nll, norm = float(metrics.nll / metrics.tokens), float(metrics.gradient_norm)
             if not math.isfinite(nll) or not math.isfinite(norm):
                 raise ValueError(f"{name}: step {number + 1} ended in a loss of {nll} and a gradient of {norm}")
@@ -150,12 +165,12 @@ class _Phases:
 class Step(NamedTuple):
     """A compiled step: compiled(state, batch, masks).
 
-    state: its abstract state. start: (params or None) -> a real one; None: with parameters from the seed.
+    state: its abstract state. start: params -> the state before the first step.
     """
 
     compiled: jax.stages.Compiled
     state: Any
-    start: Any
+    start: Callable
 
 
 def widest_shape(max_length: int) -> tuple[int, int]:
@@ -165,7 +180,7 @@ def widest_shape(max_length: int) -> tuple[int, int]:
 
 
 def make_step(
-    model: Seq2Seq, training: TrainingConfig, shape: tuple[int, int], steps_per_epoch: int, seed: int, masks=None
+    config: Seq2SeqConfig, training: TrainingConfig, shape: tuple[int, int], steps_per_epoch: int, seed: int, masks=None
 ) -> Step:
     """The training step, compiled for batches of `shape` before any array of the state exists."""
     total = total_steps(training, steps_per_epoch)
@@ -173,14 +188,12 @@ def make_step(
     optimizer = make_optimizer(training.optimizer, rate)
     key = jax.random.key(seed)
 
-    def start(params=None):
-        if params is None:
-            params = jax.jit(partial(init_params, model.config))(jax.random.fold_in(key, 0))
+    def start(params):
         return new_state(params, optimizer, jax.random.fold_in(key, 1), training.average_decay > 0, masks)
 
     rows, words = training.batch_size, partial(jax.ShapeDtypeStruct, dtype=np.int32)
     target = words((rows, shape[1]))
     batch = batching.Batch(words((rows, shape[0])), target, target, words((rows,)))
-    abstract = jax.eval_shape(start)
-    step = make_train_step(model, optimizer, training, rate)
+    abstract = jax.eval_shape(start, jax.eval_shape(partial(init_params, config), key))
+    step = make_train_step(Seq2Seq(config), optimizer, training, rate)
     return Step(step.lower(abstract, batch, masks).compile(), abstract, start)
