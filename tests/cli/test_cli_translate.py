@@ -201,16 +201,17 @@ print(json.dumps(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss))
 def peak_memory(toy, folder, count: int) -> tuple[int, int]:
     """(KiB, lines out) of translating so many lines, each a mark of its place that the model copies reversed."""
     draw = random.Random(0)
-    lines = [" ".join(draw.choices("abcdefghijkl", k=draw.randint(2, 7))) for _ in range(1000)]
-    (folder / "in").write_text("".join(lines[row % 1000] + "\n" for row in range(count)))
+    lines = [" ".join(draw.choices("abcdefghijkl", k=draw.randint(2, 7))) for _ in range(997)]
+    (folder / "in").write_text("".join(lines[row % 997] + "\n" for row in range(count)))
     command = toy.command("translate", "--run", toy.homes["retrained"], "--beam", 1)
     done = subprocess.run(
         [sys.executable, "-c", MEASURED, str(folder / "in"), str(folder / "out"), *command],
         capture_output=True, text=True, check=True, cwd=toy.runs.parent, env=toy.environment(),
     )  # fmt: skip
     out = (folder / "out").read_text().split("\n")[:-1]
-    assert all(out[row] == out[row % 1000] for row in range(count)), "a line is out of its place"
-    assert len(set(out[:1000])) > 500
+    # 997 is prime: no multiple of it is a window or a batch by which lines could be displaced.
+    assert all(out[row] == out[row % 997] for row in range(count)), "a line is out of its place"
+    assert len(set(out[:997])) > 500
     return json.loads(done.stdout), len(out)
 
 
@@ -240,8 +241,59 @@ def test_options_of_the_search_reach_it(toy, monkeypatch):
     out = io.TextIOWrapper(io.BytesIO())
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"a b\nc\n")))
     monkeypatch.setattr("sys.stdout", out)
-    words = ["--replace-unknown", "copy", "--limits", "paper", "--batch-size", "3", "--window", "7", "--alpha", "0.5"]
+    words = ["--replace-unknown", "copy", "--limits", "paper", "--batch-size", "3", "--window", "7"]
+    words += ["--alpha", "0.5", "--length-penalty", "gnmt"]
     assert cli.main(["translate", "--run", str(toy.homes["retrained"]), *words]) == 0
     search = asked.pop("search")
     assert (search.limits, search.batch_size, search.length_penalty.alpha) == ("paper", 3, 0.5)
     assert asked == {"replace_unknown": "copy", "n_best": 1, "window": 7, "lines": ["a b", "c"]}
+
+
+@pytest.fixture(scope="module")
+def few_words(toy):
+    """A model of the toy that knows six of its letters, and has learnt to write <unk> where another stood."""
+    words = ("--recipe", "tiny", "--corpus.name", "reverse", "--vocabulary.size", 10)
+    return toy.runs / toy.type("train", *words).stdout.decode().split("\n")[-2].rpartition("/")[2]
+
+
+def test_unknown_words_are_replaced_by_the_source_word_they_attend_to(toy, few_words):
+    """Copied, each is a letter of its own line; the dictionary knows another word for all but one."""
+    sources = [line.split() for line in toy.lines("test", "letters")]
+    letters = sorted({letter for line in sources for letter in line})
+    table = "".join(f"{letter}\t{letter.upper()}\t10\t1.0000\n" for letter in letters if letter != "a")
+    (few_words / "dictionary.tsv").write_text(f"source\ttarget\tcount\tprobability\n{table}")
+
+    def lines(how):
+        words = ("translate", "--run", few_words, "--replace-unknown", how)
+        out = toy.type(*words, input="\n".join(map(" ".join, sources)).encode()).stdout.decode()
+        return [line.split() for line in out.split("\n")[:-1]]
+
+    left, copied, translated = lines("no"), lines("copy"), lines("dictionary")
+    assert len({letter for line in left for letter in line} - {"<unk>"}) == 10 - 4
+    assert sum("<unk>" in line for line in left) > 0.9 * len(left)
+    assert [len(line) for line in left] == [len(line) for line in copied] == [len(line) for line in translated]
+    replaced = set()
+    for source, *words in zip(sources, left, copied, translated):
+        for before, copy, other in zip(*words):
+            if before != "<unk>":
+                assert copy == other == before
+                continue
+            replaced.add(copy)
+            assert copy in source
+            assert other == ("a" if copy == "a" else copy.upper())
+    assert "a" in replaced
+    assert len(replaced) > 6
+
+
+def test_an_exponent_without_a_penalty_is_refused(toy):
+    done = toy.type("translate", "--run", toy.homes["retrained"], "--alpha", 0.5, input=b"a b\n", code=2)
+    assert "--alpha is the exponent of a length penalty" in done.stderr.decode()
+
+
+def test_a_listing_whose_reader_has_gone_is_not_a_success(toy):
+    command = " ".join(toy.command("inspect", toy.homes["retrained"]))
+    done = subprocess.run(
+        ["bash", "-c", f"({command}; echo $? >&2) | true"], capture_output=True, text=True, check=False,
+        cwd=toy.runs.parent, env=toy.environment(),
+    )  # fmt: skip
+    assert done.stderr.split() == ["141"]

@@ -19,7 +19,8 @@ def parse(command: str, description: str, arguments: Sequence[str], *parts: Any)
     """One instance of each part, from what was typed after the command.
 
     Exits with 2, naming the nearest option, at an unknown one. A --help longer than a screen shows the options proper
-    and names the groups (fields that are dataclasses); --help-all shows those too.
+    and names the groups (fields that are dataclasses), of a description that is too long its first paragraph;
+    --help-all shows all.
 
     Args:
       parts: dataclasses, whose fields are options: a class, or an instance whose values are the defaults.
@@ -30,7 +31,10 @@ def parse(command: str, description: str, arguments: Sequence[str], *parts: Any)
         if HELP_ALL not in asked and page.count("\n") > SCREEN:
             groups = _groups(parts)
             note = f"Also, shown by {HELP_ALL}: {'; '.join(groups)}."
-            page = _help(_joined([_without_groups(part) for part in parts]), program, f"{description}\n\n{note}")
+            shorter = _joined([_without_groups(part) for part in parts])
+            page = _help(shorter, program, f"{description}\n\n{note}")
+            if page.count("\n") > SCREEN:
+                page = _help(shorter, program, f"{description.partition(chr(10) * 2)[0]}\n\n{note}")
         print(page, end="")
         raise SystemExit(0)
     parsed = tyro.cli(whole, prog=program, description=description, args=list(arguments))

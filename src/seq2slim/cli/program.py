@@ -26,7 +26,8 @@ COMMANDS = {
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs one command and returns its exit code: 0, 130 after Ctrl-C, 2 after one line of what the user can mend.
+    """Runs one command and returns its exit code: 0, 130 after Ctrl-C, 2 after one line of what the user can mend, 141
+    if whoever read its output has gone (a filter, `translate`, has then done its work: 0).
 
     That is a UsageError, any OSError, and any error raised by a `raise` of this project, whose message is written for
     people. Errors from elsewhere keep their traceback, and with SEQ2SLIM_TRACEBACK=1 all do.
@@ -44,6 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 130
     except BrokenPipeError:  # whoever read us has gone; flushing at exit would complain
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0 if command == "translate" else 141
     except Exception as error:
         if os.environ.get("SEQ2SLIM_TRACEBACK") or not _meant_for_people(error):
             raise

@@ -18,7 +18,7 @@ from seq2slim.data.vocabulary import EOS, PAD, UNK, Vocabulary
 from seq2slim.files import write_atomically
 from seq2slim.models import Seq2Seq
 from seq2slim.pipeline.model_files import Model
-from seq2slim.pipeline.records import lineage
+from seq2slim.pipeline.records import text_home
 from seq2slim.pipeline.stages.text import tokenised
 
 FILE = "dictionary.tsv"
@@ -117,13 +117,12 @@ def dictionary_of(
             return _read(path)
         except ValueError as error:
             report(f"{path} is damaged ({error}): it is learnt again")
-    text_home, record = lineage(home)[-1]
-    if record["kind"] != "text":
+    if (text := text_home(home)) is None:
         raise ValueError(
             f"the dictionary of {home} is learnt from its training set, which is not beside it; 'copy' needs none"
         )
     report(f"learning the dictionary of {home.name} from the attention over its training set")
-    found = learn_dictionary(model, tokenised(text_home)["train"], progress=progress)
+    found = learn_dictionary(model, tokenised(text)["train"], progress=progress)
     lines = [(source.token(s), target.token(t), str(count), f"{p:.4f}") for s, t, count, p in found]
     text = "".join("\t".join(line) + "\n" for line in lines)
     try:

@@ -14,12 +14,13 @@ from seq2slim.pipeline.stages.measure import Memory, Mode, Speed
 from seq2slim.pipeline.stages.perplexity import Perplexity
 from seq2slim.pipeline.stages.prune import Prune
 from seq2slim.pipeline.stages.redundancy import Redundancy
+from seq2slim.pipeline.stages.rehearse import Rehearse
 from seq2slim.pipeline.stages.store import Store, StoreShape
 from seq2slim.pipeline.stages.text import Text
 from seq2slim.pipeline.stages.train import Retrain, Train
 from seq2slim.pipeline.stages.words import StoreWords
 
-_STAGES = (Text, Train, Prune, Retrain, Evaluate, Compare, Perplexity, Redundancy, Store, StoreShape)
+_STAGES = (Text, Train, Prune, Retrain, Evaluate, Compare, Perplexity, Redundancy, Rehearse, Store, StoreShape)
 _DISTILLATION = (Decode, Join, Select, HeldOut, Retold, StoreWords, Mode, Memory, Speed)
 KINDS: dict[str, type[Stage]] = {kind.kind: kind for kind in _STAGES + _DISTILLATION}
 

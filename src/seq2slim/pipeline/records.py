@@ -38,6 +38,21 @@ def lineage(home: Path) -> list[tuple[Path, dict]]:
     return found
 
 
+def text_home(home: Path) -> Path | None:
+    """The home of the text that the model in `home` learnt from last; None if it is not beside the run.
+
+    That is the `text` of a training, or `on` of a retraining that had its own; of other stages that of their `parent`.
+    """
+    options = read_record(home)["options"]
+    for name in ("text", "on", "parent"):
+        if isinstance(named := options.get(name), str) and _HOME.fullmatch(named):
+            found = home.resolve().parent / named
+            if not (found / CONFIG).is_file():
+                return None
+            return text_home(found) if name == "parent" else found
+    return None
+
+
 def _first_parent(home: Path, record: dict) -> Path | None:
     names = (value for value in record["options"].values() if isinstance(value, str) and _HOME.fullmatch(value))
     return next((home.resolve().parent / name for name in names), None)

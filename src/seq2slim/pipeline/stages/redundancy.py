@@ -39,6 +39,10 @@ class Redundancy(Stage):
         model = load_model(context.home(self.parent), context.console.say)
         if model.masks is None:
             raise ValueError(f"{home_name(self.parent)} is dense; redundancy is measured on masks")
+        if model.config.cell != "lstm":
+            raise ValueError(
+                f"the gates told apart are those of an LSTM; {home_name(self.parent)} is a {model.config.cell}"
+            )
         classes = pruning.classes_by_rules(model.params, weight_classes(model.config))
         rows = pruning.summary(model.params, model.masks, classes=classes).rows
         kernels = lstm_kernels(model.masks, model.config)
