@@ -17,7 +17,8 @@ from seq2slim.pipeline.recipes import recipe_of
 
 DESCRIPTION = """Translates a text with a teacher (Kim & Rush 2016), for a student of any toolkit to learn from.
 
-    python -m seq2slim distil-corpus --teacher runs/train-... --corpus train.en -o distilled
+    python -m seq2slim distil-corpus --teacher runs/train-... \\
+        --corpus train.en -o distilled
 
 The folder then holds pairs.source and pairs.target, one sentence a line, pairs.lines (where each stands in the
 corpus), the n-best list and a manifest. The same command again goes on after a kill; --verify looks whether a folder is

@@ -14,7 +14,7 @@ from seq2slim.pipeline.stages.prune import Prune
 
 DESCRIPTION = """Prunes a model once by magnitude (See et al. 2016) and prints, on its last line, the folder it is in.
 
-    python -m seq2slim prune --run runs/train-... --scheme class_blind --sparsity 0.8
+    python -m seq2slim prune --run runs/train-... --sparsity 0.8
 
 The pruned model stands beside the one it was made from, which is kept. `retrain` brings its quality back."""
 

@@ -23,8 +23,9 @@ from seq2slim.training.config import TrainingConfig
 DESCRIPTION = """Trains a model and prints, on its last line, the folder it is in.
 
     python -m seq2slim train --recipe small --corpus.name bible-en-de
-    python -m seq2slim train --corpus.name text --corpus.train train.en train.de \\
-        --corpus.valid valid.en valid.de --corpus.test test.en test.de --link my-model
+    python -m seq2slim train --corpus.name text \\
+        --corpus.train train.en train.de --corpus.valid valid.en valid.de \\
+        --corpus.test test.en test.de --link my-model
 
 The folder stands in $SEQ2SLIM_RUNS (default runs/) and is named after everything the numbers depend on: the same
 command again finds the model there, or goes on with its training where it was interrupted."""
