@@ -197,6 +197,26 @@ def test_a_model_file_translates_as_the_run_it_was_made_from(toy):
     assert b"not both" in both.stderr
 
 
+def test_a_variant_goes_the_whole_way(toy):
+    """Everything that is not the default at once, from its training to its file, which translates as the run does."""
+    variant = {"cell": "gru", "attention": "general", "attention-span": "local_p"}
+    variant |= {"bidirectional": True, "compute-dtype": "bfloat16"}
+    options = [word for name, value in variant.items() for word in (f"--model.{name}", value)]
+    trained = last_line(toy.type("train", "--recipe", "tiny", "--corpus.name", "reverse", *options))
+    pruned = last_line(toy.type("prune", "--run", trained, "--sparsity", 0.5))
+    retrained = last_line(toy.type("retrain", "--run", pruned))
+    toy.type("export", retrained, "-o", "variant.slim")
+    sources, references = toy.lines("test", "letters"), toy.lines("test", "reversed")
+    lines = ("\n".join(sources) + "\n").encode()
+    from_run = toy.type("translate", "--run", retrained, input=lines).stdout
+    assert toy.type("translate", "--model", "variant.slim", input=lines).stdout == from_run
+    assert sum(map(str.__eq__, from_run.decode().splitlines(), references)) > 0.9 * len(references)
+    assert (
+        "all classes                     35,712        17,856    50.00%"
+        in toy.type("inspect", retrained).stdout.decode()
+    )
+
+
 def test_distil_corpus_writes_pairs_that_can_be_verified(toy):
     source = toy.runs / "cache" / "reverse" / "test.letters"
     words = ["distil-corpus", "--teacher", toy.homes["baseline"], "--corpus", source, "-o", "distilled", "--beam", 2]
