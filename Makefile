@@ -21,7 +21,7 @@ experiments: .venv/.stamp  ## list the experiments with their claims
 	@$(PY) -m seq2slim experiments
 
 test: .venv/.stamp  ## all but the slow tests
-	$(PY) -m pytest $(ARGS)
+	$(PY) -m pytest -n 2 --dist loadfile $(ARGS)
 
 test-slow: .venv/.stamp  ## the tests that take minutes
 	$(PY) -m pytest -m slow $(ARGS)

@@ -132,15 +132,16 @@ def test_perplexity_is_that_of_a_plain_loop(runner, baseline):
     assert found["sparsity"] == pytest.approx(0.7, abs=1e-3)
 
 
-class TestRedundancy:
-    @pytest.fixture(scope="class")
-    def found(self, runner, baseline):
-        """(masks, row, series)."""
-        runner.run(stage := Redundancy(pruned := Prune(baseline, sparsity=0.7)))
-        return load_model(runner.home(pruned)).masks, runner.result(stage), load_series(runner.home(stage))
+@pytest.fixture(scope="module")
+def redundancy(runner, baseline):
+    """(masks, row, series)."""
+    runner.run(stage := Redundancy(pruned := Prune(baseline, sparsity=0.7)))
+    return load_model(runner.home(pruned)).masks, runner.result(stage), load_series(runner.home(stage))
 
-    def test_classes_and_gates_are_counted(self, found):
-        masks, _, series = found
+
+class TestRedundancy:
+    def test_classes_and_gates_are_counted(self, redundancy):
+        masks, _, series = redundancy
         named = {
             "attention": "attention/kernel", "softmax": "softmax/kernel",
             "source layer 1": "encoder/layer_1/forward/kernel", "target layer 1": "decoder/layer_1/kernel",
@@ -158,8 +159,8 @@ class TestRedundancy:
             assert line["off"] == pytest.approx(block[~np.eye(6, dtype=bool)].mean())
         assert [line["matrix"] for line in series["gate_density"]] == ["source layer 1"] * 8 + ["target layer 1"] * 8
 
-    def test_words_are_ordered_by_how_often_they_occur(self, runner, baseline, found):
-        masks, row, series = found
+    def test_words_are_ordered_by_how_often_they_occur(self, runner, baseline, redundancy):
+        masks, row, series = redundancy
         source, _ = texts.vocabularies(runner.home(baseline.text))
         order = [source.encode(word)[0] for word in "cabz"]  # 65, 17, 16 and 1 times
         embedding = np.asarray(masks["source_embedding"]["embedding"])
@@ -168,8 +169,8 @@ class TestRedundancy:
         assert row["source_words"] == 4
         assert row["source_dead"] == sum(not embedding[word].any() for word in order)
 
-    def test_maps_are_the_masks(self, found):
-        masks, _, series = found
+    def test_maps_are_the_masks(self, redundancy):
+        masks, _, series = redundancy
         kernel = arrays(masks)["decoder/layer_1/kernel"]
         np.testing.assert_array_equal(unpack(series["maps"]["target layer 1"]), kernel)
 
