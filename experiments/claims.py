@@ -54,7 +54,7 @@ def noise_line(evidence: Evidence) -> str:
     if found is None:
         return (
             f"Noise: not known, as no row has two seeds; a difference below 1 BLEU (or {NATS:g} nats) decides nothing, "
-            "unless a bound stands beside the paper's number."
+            "unless a bound of ours, (here: at most or within ...), stands beside the paper's number."
         )
     return (
         "Noise: a mean difference over n seeds smaller than t s / √n, the 95% interval of no difference, where s is "
@@ -63,7 +63,7 @@ def noise_line(evidence: Evidence) -> str:
         f"for three seeds and {found.of(1):.2f} for one. A difference within noise of more than 1 BLEU (or {NATS:g} "
         "nats) decides nothing: cannot be tested here. Figures 3 and 7 and what is trained sparse have the noise of "
         "their own differences. Those of one seed share its baseline; they are counted as independent. A claim with a "
-        "bound beside the paper's number is judged on the mean alone."
+        "bound of ours, (here: at most or within ...), beside the paper's number is judged on the mean alone."
     )
 
 

@@ -11,7 +11,8 @@ LITTLE = 1.0  # BLEU: "little" loss (sec. 4.2); of the paper's 20.5 about 5%
 
 
 def class_blind_is_best(evidence: Evidence, experiment: str = "fig3_schemes") -> Found:
-    """Holds if class-blind is nowhere below another scheme by more than noise, and somewhere above by more.
+    """Holds if class-blind is the highest at most percentages, nowhere below another scheme by more than noise, and
+    somewhere above by more.
 
     Noise is that of these differences, at the same percentage where it has several seeds, else pooled over all.
     """
@@ -35,7 +36,7 @@ def class_blind_is_best(evidence: Evidence, experiment: str = "fig3_schemes") ->
     text = f"highest at {highest} of {len(found)} percentages; at worst {lowest[worst]} BLEU, at {worst:g}%"
     every = [difference for own in found.values() for difference in own]
     holds = together(difference.not_below() for difference in every)
-    return text, holds and any(difference.above() for difference in every)
+    return text, holds and 2 * highest > len(found) and any(difference.above() for difference in every)
 
 
 def uniform_hits_three_classes(evidence: Evidence) -> Found:
@@ -108,12 +109,12 @@ def _test_loss(row: dict) -> float:
 
 
 CLAIMS = (
-    Claim("fig. 3", "class-blind is the highest at every percentage", "all of 10 to 90%", "fig3_schemes",
+    Claim("fig. 3", "class-blind is the highest at every percentage", "all of 10 to 90% (here: most)", "fig3_schemes",
           class_blind_is_best),
     Claim("fig. 4", "class-uniform hurts most in top target layer, attention, softmax", "yes", "fig4_breakdown",
           uniform_hits_three_classes),
-    Claim("fig. 4", "class-blind is much flatter", f"yes (here: at most {MUCH_FLATTER:g} times)", "fig4_breakdown",
-          blind_is_flatter),
+    Claim("fig. 4", "class-blind is much flatter", f"yes (here: highest bar at most {MUCH_FLATTER:g} times)",
+          "fig4_breakdown", blind_is_flatter),
     Claim("fig. 4", "under class-blind the damage follows the size of the class", "yes", "fig4_breakdown",
           blind_follows_size),
     Claim("fig. 5", "the larger the largest deleted weight, the larger the damage", "positive relation",

@@ -36,8 +36,8 @@ def main(config, runner):
 
 
 def entries(config: study.Config, seed: int) -> list[Entry]:
-    """The survivors of the first seed."""
-    if not config.is_first(seed):
+    """The survivors of the first seed; none where the gates are not those of an LSTM."""
+    if not config.is_first(seed) or config.settings.model.build(1, 1).cell != "lstm":
         return []
     stage = Redundancy(Models(config, seed).pruned(SPARSITY))
     columns = {"part": "main", "model": "pruned", "scheme": "class_blind", "percent": percent(SPARSITY)}

@@ -57,7 +57,8 @@ def section(rows: Rows, series: dict, path) -> Section:
         f"{row['model']}: {row['weights']:,} weights, batches of {row['batch']} padded to {row['source']} x "
         f"{row['target']}, {row['cores']} cores ({row['devices']}); weights kept: {kept}.\nThe file of "
         f"{row['bytes']:,} bytes holds what was exported. `peak_gib`: the most memory resident in {row['peak_is_of']}; "
-        f"at\nmost {max(line['peak_bytes'] for line in phases) / GIB:.2f} GiB of 24, in "
+        "compiling is\nquick where the program was compiled in an earlier run. At "
+        f"most {max(line['peak_bytes'] for line in phases) / GIB:.2f} GiB of 24, in "
         f"{sum(line['seconds'] for line in phases):.0f} s.\n\n"
     )
     return Section(text + results.table(phase_lines(phases), PHASE_COLUMNS), [])

@@ -114,6 +114,8 @@ def rehearse(config: Config, stages, runner):
         text, recipe.model, size, recipe.training, recipe.retraining, recipe.reverse_source, steps=config.steps,
         seed=config.seed,
     )  # fmt: skip
+    if runner.is_finished(stage):
+        say(f"This has been gone through before; to measure it again, remove {runner.home(stage)}.")
     (home,) = runner.run(stage)
     phases = load_series(home)["phases"]
     title = f"what was done, and the most memory of {runner.result(stage)['peak_is_of']}"

@@ -37,7 +37,7 @@ def entries(config: study.Config, seed: int) -> list[Entry]:
     """The second configuration, first seed."""
     if not config.is_first(seed):
         return []
-    model = replace(config.settings.model, layers=1, attention="none", input_feeding=False)
+    model = replace(config.settings.model, layers=1, attention="none", attention_span=None, input_feeding=False)
     models, columns = Models(config, seed, config.small, model), {"corpus": config.small.name}
     made = [
         model_entry(models, "baseline", models.baseline, split="valid", **columns),

@@ -17,6 +17,8 @@ from experiments import (
     claims_retrained,
     fig3_schemes,
     fig6_retraining,
+    fig8_redundancy,
+    small_model,
     storage,
     study,
     study_report,
@@ -26,8 +28,10 @@ from experiments.evidence import Claim, Evidence, judge
 from experiments.study_rows import BASELINE, CONTROL, Difference, Rows, better_dense, noise, retrained
 from seq2slim.data.corpora import CorpusConfig
 from seq2slim.evaluation.statistics import Noise
+from seq2slim.models import ModelOptions
 from seq2slim.pipeline import results
 from seq2slim.pipeline.console import Console
+from seq2slim.pipeline.recipes import RECIPES
 from seq2slim.pipeline.runner import Runner, RunOptions
 from seq2slim.pipeline.stage import Stage, identity
 from seq2slim.pipeline.stages.evaluate import Evaluate
@@ -76,6 +80,16 @@ class TestEntries:
         for seed, expected in ((1, {"baseline": [0], "control": [0], "retrained": [80, 90]}), (2, {})):
             made = fig6_retraining.entries(config(headline=second), seed)
             assert self.trainings([e for e in made if e.columns["part"] == "headline"]) == expected
+
+    def test_of_another_cell_there_are_no_gates_to_tell_apart(self):
+        tiny = RECIPES["tiny"]
+        gru = config(recipe="tiny", settings=replace(tiny, model=ModelOptions("tiny", cell="gru")))
+        local = config(recipe="tiny", settings=replace(tiny, model=ModelOptions("tiny", attention_span="local_p")))
+        assert len(fig8_redundancy.entries(local, 1)) == 1
+        assert fig8_redundancy.entries(gru, 1) == []
+        for own in (gru, local):
+            (model,) = {entry.stage.parent.model for entry in small_model.entries(own, 1)[:1]}
+            assert model.build(9, 9).attention == "none"
 
     def test_experiments_share_their_stages(self):
         made = {m.__name__: m.entries(config(), 1) for m in study_report.modules()}
@@ -270,6 +284,14 @@ class TestClaims:
             lines += bleu("pruned", percent, *uniform, scheme="class_uniform")
             lines += bleu("pruned", percent, *(value - 1 for value in uniform), scheme="class_distribution")
         assert verdict(claims_pruned.class_blind_is_best, rows_of("fig3_schemes", *lines)) == HOLDS
+
+    def test_the_best_scheme_is_the_highest_at_most_percentages(self):
+        """Class-blind far above at one percentage, and below by less than the noise at two."""
+        lines = []
+        for percent, blind, uniform in ((20, (30, 31), (30.2, 31)), (40, (29, 30), (29, 30.2)), (60, (20, 21), (3, 4))):
+            for scheme, values in (("class_blind", blind), ("class_uniform", uniform), ("class_distribution", uniform)):
+                lines += bleu("pruned", percent, *values, scheme=scheme)
+        assert verdict(claims_pruned.class_blind_is_best, rows_of("fig3_schemes", *lines)) == NOT
 
     @pytest.mark.parametrize(
         ("uniform", "blind", "expected"),

@@ -1,13 +1,15 @@
 """Stages of the pruning study on a real, hardly trained tiny model, against plain numpy."""
 
 import math
+from dataclasses import replace
 
 import jax
 import numpy as np
 import pytest
+from scipy import stats
 
 from seq2slim.data.corpora import CorpusConfig
-from seq2slim.data.vocabulary import BOS, EOS, VocabularyConfig
+from seq2slim.data.vocabulary import BOS, EOS, PAD, VocabularyConfig
 from seq2slim.models import ModelOptions, init_params
 from seq2slim.pipeline.console import Console
 from seq2slim.pipeline.model_files import load_model
@@ -187,6 +189,23 @@ def test_dead_words_and_unseen_ones_are_told_apart():
     assert found.row["rank_correlation"] < -0.9
     assert found.series == {"rank": [1, 2, 3, 4, 5, 6], "density": [1, 0.5, 0.5, 0.25, 0, 0], "dead": [0] * 4 + [1, 0]}
     assert math.isnan(by_frequency(np.ones((9, 4), bool), counts).row["rank_correlation"])
+
+
+def test_words_of_one_frequency_share_their_rank():
+    rng = np.random.default_rng(3)
+    counts = rng.integers(1, 4, size=60)  # three frequencies among 57 words
+    mask = rng.random((60, 8)) < 0.2 + 0.1 * counts[:, None]
+    words = np.setdiff1d(np.arange(60), [PAD, BOS, EOS])
+    expected = stats.spearmanr(-counts[words], mask[words].mean(axis=1)).statistic
+    places = stats.spearmanr(np.argsort(np.argsort(-counts[words])), mask[words].mean(axis=1)).statistic
+    assert abs(expected - places) > 0.01  # words of one frequency in the order of their ids would be another number
+    assert by_frequency(mask, counts).row["rank_correlation"] == pytest.approx(expected)
+
+
+def test_the_gates_told_apart_are_those_of_an_lstm(runner, baseline):
+    gru = replace(baseline, model=replace(baseline.model, cell="gru"), training=replace(baseline.training, max_steps=1))
+    with pytest.raises(ValueError, match=r"those of an LSTM; prune-\w+ is a gru"):
+        runner.run(Redundancy(Prune(gru, sparsity=0.5)))
 
 
 def test_packed_maps_come_back_whole_and_damaged_ones_do_not():

@@ -13,7 +13,7 @@ from seq2slim.decoding.length_penalty import LengthPenalty
 from seq2slim.models import ModelOptions
 from seq2slim.pipeline import stages
 from seq2slim.pipeline.rebuild import KINDS, stage_of
-from seq2slim.pipeline.records import lineage
+from seq2slim.pipeline.records import lineage, text_home
 from seq2slim.pipeline.search import SearchConfig
 from seq2slim.pipeline.stage import Stage, config_of, home_name, identity
 from seq2slim.pipeline.stages.evaluate import Compare, Evaluate
@@ -125,6 +125,20 @@ def test_lineage_leads_to_the_text_and_ends_where_a_parent_is_missing(homes):
     assert [record["kind"] for _, record in lineage(chain[0])] == ["retrain", "prune", "train", "text"]
     by_kind["train"].rename(by_kind["train"].with_name("away"))
     assert [home for home, _ in lineage(chain[0])] == chain[:2]
+
+
+def test_the_text_a_model_learnt_from_last_is_found(homes, tmp_path):
+    by_kind = {stage.kind: stage for stage in homes}
+    own, text = by_kind["retrain"], homes[by_kind["text"]]
+    assert text_home(homes[own]) == text
+    other = Text(by_kind["text"].corpus, VocabularyConfig("words", 5))
+    record(other, tmp_path / "runs")
+    tuned = Retrain(own, on=other, seed=3)
+    record(tuned, tmp_path / "runs")
+    further = Prune(tuned, "class_blind", 0.9)
+    assert text_home(record(further, tmp_path / "runs")).name == home_name(other)
+    (tmp_path / "runs" / home_name(other)).rename(tmp_path / "away")
+    assert text_home(tmp_path / "runs" / home_name(further)) is None
 
 
 def test_every_stage_of_the_pipeline_has_its_kind():

@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 import io
+import re
 import shutil
 import textwrap
 from collections.abc import Sequence
@@ -34,6 +35,7 @@ def parse(command: str, description: str, arguments: Sequence[str], *parts: Any)
             shorter = _joined([_without_groups(part) for part in parts])
             page = _help(shorter, program, f"{description}\n\n{note}")
             if page.count("\n") > SCREEN:
+                note = note.replace(": ", ": the rest of this text; ", 1)
                 page = _help(shorter, program, f"{description.partition(chr(10) * 2)[0]}\n\n{note}")
         print(page, end="")
         raise SystemExit(0)
@@ -94,7 +96,9 @@ def _help(kind: type, program: str, description: str) -> str:
     page = io.StringIO()
     with contextlib.redirect_stdout(page), contextlib.suppress(SystemExit):
         tyro.cli(kind, prog=program, description=description, args=["--help"])
-    text = page.getvalue().replace("(default: None)", "").replace("{None}|", "").replace("{None,", "{")
+    text = re.sub(r"\s*\(default:\s+None\)", "", page.getvalue())
+    for none in (r"()\{None\}\|(\S+)", r"(\{)None,(\S+)"):  # what comes after keeps its column
+        text = re.sub(none, lambda found: (found[1] + found[2]).ljust(len(found[0])), text)
     width = min(shutil.get_terminal_size().columns, 120)
     lines = []
     for line in text.splitlines():

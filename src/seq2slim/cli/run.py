@@ -25,7 +25,7 @@ def run(arguments: Sequence[str]):
     found = claims()
     if set(arguments[:1]) & {"-h", "--help"}:
         print(f"usage: python -m seq2slim run NAME [options]\n\nNAME is one of {', '.join(found)}.")
-        print("run NAME --help tells its claim, its cost and its options.")
+        print("run NAME --help tells its claim and its options, run NAME --help-all everything.")
         return
     if not arguments or arguments[0].startswith("-"):
         raise UsageError(f"run which experiment? There are: {', '.join(found)}")

@@ -117,8 +117,6 @@ class OddLines:
 def _penalty(own: LengthPenalty, kind: str | None, alpha: float | None) -> LengthPenalty | None:
     if kind is None and alpha is None:
         return None
-    if kind is None and own.kind == "none":
-        raise UsageError(
-            "--alpha is the exponent of a length penalty, and this model has none: add --length-penalty gnmt"
-        )
+    if alpha and (kind or own.kind) == "none":
+        raise UsageError("--alpha is the exponent of a length penalty, and there is none: add --length-penalty gnmt")
     return LengthPenalty(kind or own.kind, own.alpha if alpha is None else alpha)

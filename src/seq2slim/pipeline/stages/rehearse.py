@@ -87,7 +87,7 @@ class Rehearse(Stage):
         del dense
         classes = pruning.classes_by_rules(params, weight_classes(config))
         kept = {}
-        for scheme in ("class_uniform", "class_distribution", "class_blind"):
+        for scheme in ("class_uniform", "class_distribution", "class_blind"):  # the last is the one applied
             masks = None  # those of the scheme before are not of this one
             with phases.timed(f"pruning {100 * self.sparsity:g}%, {scheme}"):
                 masks = SCHEMES[scheme](params, sparsity=self.sparsity, classes=classes)
@@ -134,7 +134,7 @@ class Rehearse(Stage):
                 f"{name}: step {number + 1}: {int(metrics.tokens):,} target words, {nll:.4f} nats a word "
                 f"(chance: {math.log(self.words):.4f}), gradient {norm:.3f}, {phases.rows[-1]['seconds']:.1f} s"
             )
-        return state.params
+        return state.result
 
 
 def load_series(home: Path) -> dict[str, list[dict]]:
@@ -182,7 +182,14 @@ def widest_shape(max_length: int) -> tuple[int, int]:
 def make_step(
     config: Seq2SeqConfig, training: TrainingConfig, shape: tuple[int, int], steps_per_epoch: int, seed: int, masks=None
 ) -> Step:
-    """The training step, compiled for batches of `shape` before any array of the state exists."""
+    """The training step, compiled for batches of `shape` from the shapes of its state alone.
+
+    Args:
+      shape: (S, T) of every batch.
+      steps_per_epoch: what the schedule of `training` counts in.
+      seed: of dropout.
+      masks: of the weights kept; the step then trains sparsely.
+    """
     total = total_steps(training, steps_per_epoch)
     rate = learning_rate(training.schedule, training.optimizer.learning_rate, steps_per_epoch, total)
     optimizer = make_optimizer(training.optimizer, rate)
