@@ -124,6 +124,19 @@ def test_damage_is_found(home, damage, resealed):
     assert any("has changed" in line for line in found) != resealed
 
 
+@pytest.mark.parametrize("name", [N_BEST, TARGET])
+@pytest.mark.parametrize("resealed", [False, True])
+def test_a_byte_that_is_no_text_is_found_and_nothing_decoded(home, name, resealed):
+    content = (home / name).read_bytes()
+    (home / name).write_bytes(content.replace(b"says four", b"says \xffour"))
+    if resealed:
+        manifest = json.loads((home / MANIFEST).read_text())
+        manifest["files"][name] = file_facts(home / name)
+        (home / MANIFEST).write_text(json.dumps(manifest))
+    found = verify(home, SOURCES, TEACHERS, lambda lines: pytest.fail("decoded a damaged corpus"))
+    assert re.search(rf"damaged: .*{name}.*line \d+", found[-1]), found
+
+
 def test_a_wrong_teacher_is_found(home):
     (complaint,) = verify(home, SOURCES, ["a1"])
     assert "not from ['a1']" in complaint

@@ -302,6 +302,36 @@ def test_descriptions_that_do_not_fit_are_named(target, lossless, change, compla
 
 
 @pytest.mark.parametrize(
+    "change",
+    [
+        lambda h: _leaf(h).update(kept="\x1b[2J" + "x" * 9999),
+        lambda h: _leaf(h).update(mask="\x1b[2J" + "x" * 9999),
+        lambda h: _leaves_of(h).update({"\x1b[2J" + "x" * 9999: _leaf(h)}),
+        lambda h: h["__metadata__"]["blobs"].update({"\x1b[2J" + "x" * 9999: [0]}),
+    ],
+)
+def test_a_hostile_text_is_told_short_and_without_its_escapes(target, lossless, change):
+    header, payload = parts(lossless)
+    change(header)
+    message = refused(target, sealed(header, payload))
+    assert len(message) < 400
+    assert message.isprintable()
+
+
+def test_metadata_is_held_once(target):
+    """64 MB that are stored as a few KB cost their own size, not twice that."""
+    size = 64 * MB
+    storage.write(target, {}, metadata={"words": bytes(size)})
+    tracemalloc.start()
+    try:
+        assert len(storage.read(target).metadata["words"]) == size
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 1.5 * size + 16 * MB
+
+
+@pytest.mark.parametrize(
     ("codec", "name", "byte", "told"),
     [
         ("codebook16", "values", 0xFF, "a value is entry 255"),

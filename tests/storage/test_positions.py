@@ -49,7 +49,7 @@ masks = st.integers(0, 2**32).flatmap(
 def test_both_forms_hold_any_mask(mask, length):
     kept = int(mask.sum())
     loop = gaps_by_loop(mask)
-    least, most = positions.most_bytes(positions.GAPS, len(mask), kept)
+    least, most = positions.bounds(positions.GAPS, len(mask), kept)
     assert least <= len(loop) <= most
     np.testing.assert_array_equal(decoded(positions.GAPS, cut(loop, length), len(mask), kept), mask)
     bits = "".join("1" if keeps else "0" for keeps in mask)

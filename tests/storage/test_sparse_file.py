@@ -1,5 +1,6 @@
 """A model file gives back what was written, is the same for the same model, and opens in the safetensors library."""
 
+import functools
 import hashlib
 import json
 import os
@@ -47,7 +48,6 @@ def test_masks_and_what_is_pruned_survive_every_codec(tmp_path, codec):
     assert_same(storage.read(again).params, back.params)
 
 
-kinds = st.sampled_from(["scalar", "none", "some", "all"])
 leaf_shapes = st.sampled_from([(), (3,), (2, 3), (1, 1), (0, 4), (4, 0), (2, 3, 4)])
 
 
@@ -178,6 +178,8 @@ def test_a_killed_or_failed_writer_leaves_the_old_file(tmp_path, monkeypatch):
         ({"": np.ones(2, np.float32)}, None, "cannot name a leaf"),
         ({"a": {}}, None, "empty dict"),
         ([np.ones(2, np.float32)], None, "nested dicts"),
+        ({"w": np.ones((1,) * 9, np.float32)}, None, "9 axes, more than 8"),
+        (functools.reduce(lambda tree, _: {"a": tree}, range(33), np.ones(2, np.float32)), None, "at most 32 dicts"),
     ],
 )
 def test_what_a_file_cannot_hold_is_refused(tmp_path, params, masks, complaint):

@@ -28,13 +28,26 @@ def verify(
       home: folder of the corpus. sources: the source lines it was decoded from.
       teachers: identities that it should be from; None accepts any.
       decode: line numbers -> their n-best by the teachers that it should be from.
-      sample: lines to decode again, evenly spread.
+      sample: lines to decode again, evenly spread; nothing is decoded of a corpus that is damaged.
     """
     complaints = list(_complaints(home, sources, teachers, decode, sample))
     return complaints[:MOST] + ([f"and {len(complaints) - MOST} more"] if len(complaints) > MOST else [])
 
 
 def _complaints(home, sources, teachers, decode, sample) -> Iterator[str]:
+    best: dict[int, Hypothesis] = {}
+    damages = 0
+    for complaint in _damages(home, sources, teachers, best):
+        damages += 1
+        yield complaint
+    if decode is not None and best and not damages:
+        lines = sorted(best)
+        chosen = lines[:: max(1, len(lines) // sample)][:sample]
+        yield from _decoded_again(chosen, decode(chosen), best)
+
+
+def _damages(home: Path, sources: Sequence[str], teachers, best: dict[int, Hypothesis]) -> Iterator[str]:
+    """What the files alone tell; fills `best` with the first hypothesis of each line."""
     try:
         manifest = read_manifest(home)
     except ValueError as error:
@@ -48,16 +61,15 @@ def _complaints(home, sources, teachers, decode, sample) -> Iterator[str]:
             return
         if file_facts(home / name) != manifest.get("files", {}).get(name):
             yield f"{name} has changed since it was written (size or SHA-256)"
-    best: dict[int, Hypothesis] = {}
-    hypotheses = yield from _n_best_complaints(home, sources, best)
+    try:
+        hypotheses = yield from _n_best_complaints(home, sources, best)
+        yield from _target_complaints(home, sources, best)
+    except ValueError as error:  # a byte that is not UTF-8: no line after it can be told
+        yield f"damaged: {str(error).split(';')[0]}"
+        return
     for what, found in (("decoded", len(best)), ("hypotheses", hypotheses)):
         if found != (counted := manifest.get("counts", {}).get(what)):
             yield f"{N_BEST}: {what} are {found}, where {MANIFEST} counts {counted}"
-    yield from _target_complaints(home, sources, best)
-    if decode is not None and best:
-        lines = sorted(best)
-        chosen = lines[:: max(1, len(lines) // sample)][:sample]
-        yield from _decoded_again(chosen, decode(chosen), best)
 
 
 def _n_best_complaints(

@@ -54,7 +54,10 @@ def write_container(path: Path, metadata: dict[str, str], lengths: dict[str, int
     header = json.dumps(entries, separators=(",", ":")).encode()
     header += b" " * (-len(header) % 8)
     if len(header) > HEADER_LIMIT:
-        raise ValueError(f"the header of {path} would have {len(header):,} bytes, more than {HEADER_LIMIT:,}")
+        raise ValueError(
+            f"the header of {path} would have {len(header):,} bytes, more than {HEADER_LIMIT:,}: it has too many "
+            "leaves or metadata; stack the arrays of equal layers into one leaf"
+        )
     with written_whole(path) as file:
         sealed = _Sealed(file)
         sealed.write(len(header).to_bytes(8, "little") + header)

@@ -8,7 +8,7 @@ import numpy as np
 
 from seq2slim.storage import frames
 from seq2slim.storage.container import ModelFileError
-from seq2slim.storage.description import POSITIONS, open_described
+from seq2slim.storage.description import LIMIT_BYTES, POSITIONS, open_described
 
 
 class LeafRow(NamedTuple):
@@ -34,10 +34,11 @@ class LeafRow(NamedTuple):
     entropy_bytes: float
 
 
-def contents(path: Path, limit_bytes: int = 1 << 32) -> list[LeafRow]:
+def contents(path: Path, limit_bytes: int = LIMIT_BYTES) -> list[LeafRow]:
     """The leaves of a model file, in their order; its metadata and header are what the file has besides.
 
-    Raises: ModelFileError as `read` does; OSError if it cannot be opened or read.
+    Raises: ModelFileError if the header, the seal or a value's frame is damaged; whether positions and scales fit is
+      found by `read` alone. OSError if it cannot be opened or read.
     """
     description, container = open_described(path, limit_bytes)
     rows = []

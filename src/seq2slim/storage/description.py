@@ -24,7 +24,8 @@ from seq2slim.storage.frames import check_frames
 FORMAT = "seq2slim sparse model 1"
 NONE, SCALAR, ARRAY = "none", "scalar", "array"
 POSITIONS, BLOB = "positions", "blob"
-_AXES = 8
+AXES, DEPTH = 8, 32  # most axes of a leaf, most names of a path
+LIMIT_BYTES = 1 << 32
 _SLACK = 1 << 19  # bytes of header and frames beside what they describe
 
 
@@ -114,8 +115,8 @@ def matrix_shape(shape: tuple[int, ...]) -> tuple[int, int]:
 
 
 def valid_path(path: str) -> bool:
-    """Printable names joined by "/", none of them empty, no ":" in them."""
-    return all(path.split("/")) and ":" not in path and path.isprintable()
+    """Printable names joined by "/", at most DEPTH and none of them empty, no ":" in them."""
+    return all(names := path.split("/")) and len(names) <= DEPTH and ":" not in path and path.isprintable()
 
 
 def _described(container: Container, limit_bytes: int) -> Description:
@@ -128,14 +129,14 @@ def _described(container: Container, limit_bytes: int) -> Description:
     leaves = {path: _leaf(path, entry) for path, entry in raw_leaves.items()}
     for name, lengths in blobs.items():
         if not valid_path(name) or not _are_lengths(lengths):
-            raise ModelFileError(f"blob {name!r}: its lengths are not counts, or its name is no path")
+            raise ModelFileError(f"blob {name!r:.200}: its lengths are not counts, or its name is no path")
     description = Description(texts["codec"], leaves, blobs)
     if len({entry.mask == NONE for entry in leaves.values()}) > 1:
         raise ModelFileError("some leaves have masks, and others are of a model without")
     for path in leaves:
         parts = path.split("/")
         if any("/".join(parts[:depth]) in leaves for depth in range(1, len(parts))):
-            raise ModelFileError(f"leaf {path!r} lies inside another leaf")
+            raise ModelFileError(f"leaf {path!r:.200} lies inside another leaf")
     if description.loaded > limit_bytes:
         raise ModelFileError(f"it would take {description.loaded:,} bytes in memory; the limit is {limit_bytes:,}")
     expected = description.tensors()
@@ -147,25 +148,25 @@ def _described(container: Container, limit_bytes: int) -> Description:
 
 
 def _leaf(path: str, entry) -> LeafEntry:
-    where = f"leaf {path!r}"
-    if not valid_path(path) or path.count("/") > 32:
+    where = f"leaf {path!r:.200}"
+    if not valid_path(path):
         raise ModelFileError(f"{where}: its name is no path")
     if not isinstance(entry, dict) or set(entry) != set(LeafEntry.__dataclass_fields__):
         raise ModelFileError(f"{where}: not described by {', '.join(LeafEntry.__dataclass_fields__)}")
     shape, kept, parts = entry["shape"], entry["kept"], entry["parts"]
-    if not isinstance(shape, list) or len(shape) > _AXES or not all(map(is_count, shape)):
-        raise ModelFileError(f"{where}: its shape is not of at most {_AXES} counts")
+    if not isinstance(shape, list) or len(shape) > AXES or not all(map(is_count, shape)):
+        raise ModelFileError(f"{where}: its shape is not of at most {AXES} counts")
     leaf = LeafEntry(tuple(shape), entry["mask"], kept, entry["codec"], entry["positions"], parts)
     if leaf.mask not in (NONE, SCALAR, ARRAY) or leaf.codec not in tuple(CODECS):
         raise ModelFileError(f"{where}: mask {leaf.mask!r:.40} or codec {leaf.codec!r:.40}, which there is not")
     if leaf.codec != LOSSLESS and len(shape) < 2:
         raise ModelFileError(f"{where}: {leaf.codec} is for leaves of two axes and more")
     if not is_count(kept) or kept > leaf.size or (leaf.mask != ARRAY and kept != leaf.size):
-        raise ModelFileError(f"{where}: {kept} survivors of {leaf.size:,} weights under a mask {leaf.mask!r}")
+        raise ModelFileError(f"{where}: {kept!r:.40} survivors of {leaf.size:,} weights under a mask {leaf.mask!r}")
     pruned = 0 < kept < leaf.size
     if leaf.positions not in ((positions.BITMASK, positions.GAPS) if pruned else (None,)):
         raise ModelFileError(f"{where}: positions {leaf.positions!r:.40} for {kept:,} of {leaf.size:,} weights")
-    bounds = {POSITIONS: positions.most_bytes(leaf.positions, leaf.size, kept)} if pruned else {}
+    bounds = {POSITIONS: positions.bounds(leaf.positions, leaf.size, kept)} if pruned else {}
     bounds |= leaf.coder().parts(leaf.facts())
     if not isinstance(parts, dict) or list(parts) != list(bounds) or not all(map(_are_lengths, parts.values())):
         raise ModelFileError(f"{where}: its parts are not lists of counts for {', '.join(bounds)}")

@@ -26,7 +26,7 @@ def encode(mask: np.ndarray) -> tuple[str, frames.Stream]:
     return form, forms[form]
 
 
-def most_bytes(form: str, size: int, kept: int) -> tuple[int, int]:
+def bounds(form: str, size: int, kept: int) -> tuple[int, int]:
     """Least and most bytes of content that `kept` survivors among `size` weights can take. Raises: KeyError."""
     bits = -(-size // 8)
     return {BITMASK: (bits, bits), GAPS: (kept, kept + (size - kept) // _FAR)}[form]

@@ -3,6 +3,7 @@
 A file is checked to its last byte before one array is made: what is refused costs no more than its own size.
 """
 
+import io
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,7 +17,10 @@ from seq2slim.storage.codecs import CODECS, LOSSLESS, scaled_axis, scales, survi
 from seq2slim.storage.container import ModelFileError, write_container
 from seq2slim.storage.description import (
     ARRAY,
+    AXES,
     BLOB,
+    DEPTH,
+    LIMIT_BYTES,
     NONE,
     POSITIONS,
     SCALAR,
@@ -26,8 +30,6 @@ from seq2slim.storage.description import (
     open_described,
     valid_path,
 )
-
-LIMIT_BYTES = 1 << 32
 
 
 class SparseModel(NamedTuple):
@@ -92,7 +94,7 @@ class ModelFile:
         """The named bytes. Raises: ModelFileError if they are damaged."""
         tensors, blobs = self._container.tensors, self.description.blobs
         with self._named():
-            return {name: b"".join(map(bytes, _pieces(tensors, f"{name}:{BLOB}", blobs[name]))) for name in blobs}
+            return {name: _joined(_pieces(tensors, f"{name}:{BLOB}", blobs[name])) for name in blobs}
 
     def arrays(self) -> tuple[dict[str, Any], dict[str, Any] | None]:
         """Parameters and masks, as `read`. Raises: ModelFileError, before an array is made, if a leaf is damaged."""
@@ -132,6 +134,8 @@ def _encoded(leaf, mask, codec: str) -> tuple[dict[str, Any], dict[str, frames.S
     leaf = np.asarray(leaf)
     if leaf.dtype != np.float32:
         raise ValueError(f"it is {leaf.dtype}; model files hold float32")
+    if leaf.ndim > AXES:
+        raise ValueError(f"it has {leaf.ndim} axes, more than {AXES}: reshape it")
     leaf = np.ascontiguousarray(leaf).reshape(leaf.shape)  # which ascontiguousarray takes from a scalar
     chosen = codec if leaf.ndim >= 2 else LOSSLESS
     kind, kept, form, streams = NONE, leaf.size, None, {}
@@ -172,6 +176,14 @@ def _append(payload, stream: frames.Stream) -> list[int]:
 
 def _pieces(tensors: dict[str, memoryview], name: str, lengths: list[int]) -> Iterator[np.ndarray]:
     return frames.decompress(tensors[name], lengths[0], lengths[1:], name)
+
+
+def _joined(pieces: Iterator[np.ndarray]) -> bytes:
+    """The pieces of a stream as one, held once: `getvalue` hands over the buffer itself."""
+    stream = io.BytesIO()
+    for piece in pieces:
+        stream.write(piece)
+    return stream.getvalue()
 
 
 def _streams(name: str, entry: LeafEntry, tensors: dict[str, memoryview]) -> dict[str, Iterator[np.ndarray]]:
@@ -228,8 +240,10 @@ def _flat(tree, prefix: str = "") -> Iterator[tuple[str, Any]]:
     if not isinstance(tree, dict):
         raise ValueError(f"params and masks are nested dicts of arrays, got {type(tree).__name__}")
     for name in sorted(tree):
-        if not isinstance(name, str) or not valid_path(name) or "/" in name:
-            raise ValueError(f"{prefix}{name!r} cannot name a leaf: a text without '/' and ':' is needed")
+        if not isinstance(name, str) or not valid_path(prefix + name) or "/" in name:
+            raise ValueError(
+                f"{prefix}{name!r} cannot name a leaf: a text without '/' and ':' is needed, at most {DEPTH} dicts deep"
+            )
         if not isinstance(tree[name], dict):
             yield prefix + name, tree[name]
         elif tree[name]:
