@@ -1,4 +1,4 @@
-"""Small sequence-to-sequence models in JAX: pruning, distillation and beam-search optimisation.
+"""Small sequence-to-sequence models in JAX: pruning, sparse files, and distillation.
 
     import seq2slim
 
@@ -6,7 +6,7 @@
     model.translate(["a sentence", "another one"], beam=5)
 
 The rooms are `pruning` (works on anyone's JAX model), `data`, `models`, `losses`, `decoding`, `training`, `storage`,
-`evaluation` and `pipeline`; each is imported when it is first used.
+`distillation`, `evaluation` and `pipeline`; each is imported when it is first used.
 """
 
 import importlib

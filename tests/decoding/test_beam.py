@@ -263,6 +263,8 @@ def test_refuses_bad_arguments():
         beam_search(table_step(random_table(0)), SENTENCES, beam=0, max_steps=4, **IDS)
     with pytest.raises(ValueError, match="carry has no array"):
         beam_search(table_step(random_table(0)), (), beam=1, max_steps=4, **IDS)
+    with pytest.raises(ValueError, match="eos=99 is not among"):
+        beam_search(table_step(random_table(0)), SENTENCES, beam=1, max_steps=4, **IDS | {"eos": 99})
     with pytest.raises(ValueError, match="kind must be one of"):
         LengthPenalty("avg")
     with pytest.raises(ValueError, match="alpha must be at least 0"):

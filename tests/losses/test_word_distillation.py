@@ -136,3 +136,11 @@ class TestTopK:
             stored = taught_distribution([TopK(words, np.float32(np.log(mean)))], V, temperature)
             online = taught_distribution([SoftmaxLayer(*map(np.float32, layer)) for layer in layered], V, temperature)
             np.testing.assert_allclose(stored, online, rtol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("teachers", "temperature", "complaint"), [([], 1.0, "needs a teacher"), (TEACHERS[:1], 0.0, "above 0")]
+)
+def test_no_teacher_and_no_temperature_are_refused(teachers, temperature, complaint):
+    with pytest.raises(ValueError, match=complaint):
+        run(0.5, temperature, 0.0, layers(teachers))

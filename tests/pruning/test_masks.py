@@ -30,6 +30,13 @@ def test_pruned_weights_become_positive_zero_and_others_stay(apply):
     np.testing.assert_array_equal(np.asarray(pruned["bias"]).view(np.uint32), PARAMS["bias"].view(np.uint32))
 
 
+def test_float64_of_numpy_stays_float64():
+    """jax without x64 would narrow it, and say so."""
+    pruned = pruning.apply_masks({"w": np.array([1 / 3, 2.0])}, {"w": jnp.array([True, False])})["w"]
+    assert pruned.dtype == np.float64
+    np.testing.assert_array_equal(pruned, [1 / 3, 0.0])
+
+
 def test_leaves_that_are_no_arrays_pass_through():
     params = {"w": np.eye(2, dtype=np.float32), "activation": jnp.tanh, "name": "dense"}
     masks = pruning.class_blind(params, 0.5)
@@ -41,7 +48,7 @@ def test_leaves_that_are_no_arrays_pass_through():
 def test_masks_that_do_not_fit_are_an_error():
     with pytest.raises(ValueError, match=r"\(2, 1\).*\(2, 2\)"):
         pruning.apply_masks({"w": np.ones((2, 2), np.float32)}, {"w": jnp.ones((2, 1), bool)})
-    with pytest.raises(ValueError):
+    with pytest.raises(ValueError, match="masks must have the structure of params"):
         pruning.apply_masks({"w": np.ones((2, 2), np.float32)}, {"v": jnp.ones((2, 2), bool)})
     with pytest.raises(ValueError, match=r"\(2, 2\) must be bool, got int32"):
         pruning.apply_masks({"w": np.ones((2, 2), np.float32)}, {"w": jnp.ones((2, 2), jnp.int32)})

@@ -221,6 +221,20 @@ def test_pruning_again_never_brings_a_weight_back(seed, first, second, schemes):
         assert np.count_nonzero(~flat(later)) == max(round(second * 4064), np.count_nonzero(~flat(earlier)))
 
 
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_a_leaf_that_is_never_pruned_now_keeps_its_earlier_mask(scheme):
+    params, spared = make_params(), CLASSES | {"embedding": pruning.NEVER_PRUNED}
+    earlier = scheme(params, 0.5, classes=CLASSES)
+
+    def again(params, masks):
+        return scheme(params, 0.9, classes=spared, masks=masks)
+
+    for run in (again, jax.jit(again)):
+        later = run(params, earlier)
+        np.testing.assert_array_equal(later["embedding"], earlier["embedding"])
+        assert pruning.count({**later, "embedding": jnp.array(True)}).sparsity == pytest.approx(0.9, abs=0.02)
+
+
 def test_random_ignores_magnitude():
     """Of 10,000 weights, the half with the small magnitudes loses a share within 5 standard deviations of 80%."""
     params = {"w": np.arange(1.0, 10_001, dtype=np.float32).reshape(100, 100)}

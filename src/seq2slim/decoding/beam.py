@@ -73,7 +73,7 @@ def beam_search(
       normalise: take the log-softmax of `logits` over V. If False they are added up as they are.
       chunk: steps between two looks at whether all sentences are done.
     Returns: BeamResult with axes [B, K] and [B, K, T].
-    Raises: ValueError for a beam, max_steps or chunk below 1, or an empty carry.
+    Raises: ValueError for a beam, max_steps or chunk below 1, an empty carry, or an `eos` that is not among the V ids.
     """
     for name, value in (("beam", beam), ("max_steps", max_steps), ("chunk", chunk)):
         if value < 1:
@@ -92,6 +92,10 @@ def beam_search(
     def advance(state: _State, _) -> tuple[_State, Trace]:
         logits, carry, attention = step(state.carry, state.token.reshape(-1))
         vocabulary = logits.shape[-1]
+        if not 0 <= eos < vocabulary:
+            raise ValueError(
+                f"eos={eos} is not among the {vocabulary} ids that the step scores: no hypothesis could end"
+            )
         length = state.t + 1
         total = _log_probs(logits, normalise).reshape(*shape, vocabulary) + state.live[:, :, None]  # f32[B, K, V]
         total = jnp.where(jnp.isnan(total), -jnp.inf, total)

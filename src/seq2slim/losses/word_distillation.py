@@ -43,7 +43,12 @@ def taught_distribution(teachers: Sequence[Teacher], vocabulary: int, temperatur
       teachers: of N = T*B positions.
       vocabulary: V.
       temperature: t, above 0; 1 in the paper.
+    Raises: ValueError without a teacher, or for a temperature that is not above 0.
     """
+    if not teachers:
+        raise ValueError("word-level distillation needs a teacher")
+    if not temperature > 0:
+        raise ValueError(f"temperature must be above 0, got {temperature}")
     p = [_probabilities(teacher, vocabulary) for teacher in teachers]
     p = sum(p[1:], p[0]) / len(p)
     if temperature == 1:
@@ -76,9 +81,10 @@ def word_distillation(hidden, kernel, bias, labels, weights, teachers, alpha, te
       labels: int32[T, B].
       weights: f32[T, B], of each word in the sums; 0 at padding. Taken as constant.
       teachers: tuple of Teacher, of the same words. Taken as constant.
-      alpha, temperature: Python floats.
+      alpha, temperature: Python floats; the temperature above 0.
       label_smoothing: e of the label's distribution (1 - e) onehot + e / V, a Python float in [0, 1).
     Returns: (loss f32[], nll f32[]); nll = -log p_1 of the label. Only `loss` is differentiable.
+    Raises: ValueError without a teacher, or for a temperature that is not above 0.
     """
     options = alpha, temperature, label_smoothing
     total = jnp.zeros(2, kernel.dtype)

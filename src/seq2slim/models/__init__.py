@@ -1,4 +1,4 @@
-"""The models that are trained: LSTM encoder-decoders with attention."""
+"""The models that are trained: LSTM or GRU encoder-decoders, with attention or without."""
 
 from seq2slim.models.config import Seq2SeqConfig
 from seq2slim.models.presets import PRESETS, ModelOptions, weight_classes

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 from seq2slim.models import attention
 from seq2slim.models.deferred import deferred_scan
 from seq2slim.models.dropout import dropout, split_key
+from seq2slim.models.precision import add_bias
 
 
 def fed_decoder(cell, layers, kernels, x, carry, memory, dropout_key, rate, window=0):
@@ -34,7 +35,7 @@ def fed_decoder(cell, layers, kernels, x, carry, memory, dropout_key, rate, wind
     first, first_bias = layers[0]
     z_x = dropout(keys[-1], x, rate) @ first[:width]
     if first_bias is not None:
-        z_x = z_x + first_bias
+        z_x = add_bias(z_x, first_bias)
 
     constants = attention.attention_constants(kernels, memory)
     attended = frozenset(constants)

@@ -7,6 +7,8 @@ U (r * h) would need a second product in each step, r * (U h) goes with the othe
 import jax
 import jax.numpy as jnp
 
+from seq2slim.models.precision import add_bias
+
 
 def gru_gates(a_x, a_h, h_tm1):
     """Gate activations and new state of one step.
@@ -108,7 +110,7 @@ def gru_layer(kernel, bias, x, state, keep=None, reverse=False):
     inputs = x.shape[-1]
     a_x = x @ kernel[:inputs]
     if bias is not None:
-        a_x = a_x + bias
+        a_x = add_bias(a_x, bias)
     if not reverse:
         h, final = recurrence(kernel[inputs:], a_x, *state, keep)
         return h, (final,)

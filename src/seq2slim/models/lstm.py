@@ -8,6 +8,8 @@ the input half, `x @ W_x`, is hoisted out of the scan altogether.
 import jax
 import jax.numpy as jnp
 
+from seq2slim.models.precision import add_bias
+
 
 def lstm_gates(z_t, c_tm1):
     """Gate activations and new cell of one step (Zaremba et al. 2014; block order of Luong et al. 2015).
@@ -121,7 +123,7 @@ def lstm_layer(kernel, bias, x, state, keep=None, reverse=False):
     inputs = x.shape[-1]
     z_x = x @ kernel[:inputs]
     if bias is not None:
-        z_x = z_x + bias
+        z_x = add_bias(z_x, bias)
     if not reverse:
         return recurrence(kernel[inputs:], z_x, *state, keep)
     h, final = recurrence(kernel[inputs:], z_x[::-1], *state, None if keep is None else keep[::-1])

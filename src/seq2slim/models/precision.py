@@ -14,6 +14,15 @@ def narrow(x, compute_dtype):
     return x.astype(jnp.bfloat16) if compute_dtype == "bfloat16" else x
 
 
+def add_bias(z, bias):
+    """z + bias, [..., n] + [n], in the dtype of z; the gradient of `bias` is summed in float32.
+
+    A sum over thousands of steps and sentences in bfloat16 would stop where a term is half of its last bit.
+    """
+    wide = jnp.promote_types(z.dtype, jnp.float32)
+    return (z.astype(wide) + bias.astype(wide)).astype(z.dtype)
+
+
 @jax.custom_vjp
 def wide_product(x, kernel):
     """x @ kernel, summed and left in float32: x bf16[..., H], kernel bf16[H, V] -> f32[..., V].

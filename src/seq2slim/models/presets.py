@@ -69,8 +69,6 @@ def base(source_vocabulary, target_vocabulary, **changes):
 def student(source_vocabulary, target_vocabulary, **changes):
     """What learns from `base`: the same architecture at a third of the width, under a quarter of its weights.
 
-    A quarter also where the source side has twice the words of the target side, as in the recipe base.
-
     Less dropout, as a model this small has little to overfit with.
     """
     return base(

@@ -46,7 +46,8 @@ def apply_masks(params, masks):
     Returns: params, same structure, shapes and dtypes. Runs under jit.
     Raises: ValueError if structures or shapes differ, or a mask is not bool.
     """
-    return jax.tree.map(_apply_mask, params, masks)
+    leaves, treedef = jax.tree.flatten(params)
+    return treedef.unflatten(map(_apply_mask, leaves, kept_arrays(params, masks)))
 
 
 def all_true(params, classes=None):
@@ -99,8 +100,11 @@ def kept_arrays(params, masks):
 
 
 def _apply_mask(weight, mask):
-    _check_mask(weight, mask)
-    return weight if jnp.ndim(mask) == 0 else jnp.where(mask, weight, jnp.zeros((), weight.dtype))
+    if jnp.ndim(mask) == 0:
+        return weight
+    if isinstance(weight, np.ndarray) and weight.dtype != jnp.result_type(weight):  # float64, which jax would narrow
+        return np.where(np.asarray(mask), weight, weight.dtype.type(0))
+    return jnp.where(mask, weight, jnp.zeros((), weight.dtype))
 
 
 def _check_mask(weight, mask):

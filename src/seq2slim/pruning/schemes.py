@@ -27,7 +27,8 @@ def class_blind(params, sparsity: float, *, classes=None, masks=None):
       sparsity: x, fraction of all prunable weights to remove, a Python float in [0, 1].
       classes: class name of each leaf, same structure; only `NEVER_PRUNED` matters here. None: `each_leaf`.
       masks: of an earlier pruning, or None.
-    Returns: masks, same structure; bool arrays shaped like the leaf, a scalar True where never pruned. True keeps.
+    Returns: masks, same structure; bool arrays shaped like the leaf, True keeps; where never pruned a scalar True, or
+      what `masks` has there.
     Raises: TypeError if sparsity is no Python number; ValueError if it is outside [0, 1], nothing is prunable, a class
       has no weight, `masks` does not fit, or a concrete weight is NaN.
     """
@@ -144,7 +145,7 @@ class _Prunable:
     def uniform(self, key):
         """float32 scores in [0, 1) shaped like each prunable leaf, None for the others; each drawn from its own key."""
         return [
-            jax.random.uniform(jax.random.fold_in(key, n), leaf.shape) if n in self.all else None
+            jax.random.uniform(jax.random.fold_in(key, n), leaf.shape, jnp.float32) if n in self.all else None
             for n, leaf in enumerate(self.leaves)
         ]
 
@@ -152,7 +153,8 @@ class _Prunable:
         """Masks that prune the k smallest in each (group of leaves, k); by |leaf|, or by `scores` in its place."""
         scores = self.leaves if scores is None else scores
         traced = self.traced or _any_traced(scores)
-        masks = [jnp.array(True)] * len(self.leaves)
+        # What was pruned before stays pruned, also in a leaf that is never pruned now.
+        masks = [jnp.array(True) if jnp.ndim(kept) == 0 else jnp.asarray(kept) for kept in self.kept]
         for group, k in counts:
             weights, kept = [scores[n] for n in group], [self.kept[n] for n in group]
             group_scales = None if scales is None else [scales[n] for n in group]
