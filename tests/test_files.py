@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from seq2slim.files import file_sha256, write_atomically, written_whole
+from seq2slim.files import file_sha256, scratch_folder, write_atomically, written_whole
 
 
 def test_a_write_that_fails_leaves_what_was_there(tmp_path, monkeypatch):
@@ -50,3 +50,18 @@ def test_what_a_kill_leaves_goes_with_the_next_writing(tmp_path):
     write_atomically(tmp_path / "x", "whole")
     # That of a process that lives, and of another machine, stay.
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted([*list(left)[1:], "x"])
+
+
+def test_a_scratch_folder_goes_with_its_block_or_with_the_next_one(tmp_path):
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    for process in (dead.pid, os.getpid()):  # of one that was killed; of one that had our number
+        left = tmp_path / f".x.{os.uname().nodename}-{process}.tmp"
+        left.mkdir()
+        (left / "half").write_bytes(b"half")
+    with pytest.raises(KeyError), scratch_folder(tmp_path / "x") as scratch:  # noqa: PT012 - the block raises
+        assert [path.name for path in tmp_path.iterdir()] == [scratch.name]
+        assert list(scratch.iterdir()) == []
+        (scratch / "inside").mkdir()
+        raise KeyError
+    assert list(tmp_path.iterdir()) == []

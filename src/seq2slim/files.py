@@ -5,6 +5,7 @@ import fcntl
 import glob
 import hashlib
 import os
+import shutil
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -17,11 +18,7 @@ def written_whole(path: Path) -> Iterator[BinaryIO]:
 
     An exception leaves what was there before, and nothing else; what a kill leaves goes with the next writing.
     """
-    prefix = f".{path.name}.{os.uname().nodename}-"
-    for left in path.parent.glob(f"{glob.escape(prefix)}*.tmp"):
-        if not _lives(left.name.removeprefix(prefix).removesuffix(".tmp")):
-            left.unlink(missing_ok=True)
-    temporary = path.with_name(f"{prefix}{os.getpid()}.tmp")
+    temporary = _temporary(path)
     try:
         with temporary.open("wb") as file:
             yield file
@@ -38,6 +35,21 @@ def write_atomically(path: Path, content: str | bytes):
     """Writes a whole file (text as UTF-8) or leaves what was there; on the disk when this returns."""
     with written_whole(path) as file:
         file.write(content.encode() if isinstance(content, str) else content)
+
+
+@contextlib.contextmanager
+def scratch_folder(path: Path) -> Iterator[Path]:
+    """A new empty folder beside `path` for the time of a `with` block; what a kill leaves goes with the next one.
+
+    One at a time in a process, for each path.
+    """
+    folder = _temporary(path)
+    shutil.rmtree(folder, ignore_errors=True)  # of a dead process that had this one's number
+    folder.mkdir()
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def fsync(path: Path):
@@ -78,6 +90,18 @@ def locked(path: Path, waiting: Callable[[str], None] = lambda holder: None, pol
         yield
     finally:
         os.close(descriptor)
+
+
+def _temporary(path: Path) -> Path:
+    """A name beside `path` that is this process' alone; those of processes that are dead are removed."""
+    prefix = f".{path.name}.{os.uname().nodename}-"
+    for left in path.parent.glob(f"{glob.escape(prefix)}*.tmp"):
+        if not _lives(left.name.removeprefix(prefix).removesuffix(".tmp")):
+            if left.is_dir():
+                shutil.rmtree(left, ignore_errors=True)
+            else:
+                left.unlink(missing_ok=True)
+    return path.with_name(f"{prefix}{os.getpid()}.tmp")
 
 
 def _lives(process: str) -> bool:

@@ -96,6 +96,22 @@ def test_damaged_arrays_are_refused_by_load_and_made_anew_by_tokenise(corpus, vo
         TokenisedCorpus.load(home)
 
 
+def test_one_flipped_bit_is_found(corpus, vocabularies, tmp_path):
+    home = tmp_path / "ids"
+    tokenise(corpus, *vocabularies, home)
+    for victim in sorted(home.glob("*.npy")):
+        whole = victim.read_bytes()
+        victim.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
+        with pytest.raises(ValueError, match=rf"{victim.name} has changed since it was written"):
+            TokenisedCorpus.load(home)
+        victim.write_bytes(whole)
+    TokenisedCorpus.load(home)
+    for manifest in ("[]", "{}", '{"counts": {}, "sha256": []}'):
+        (home / "manifest.json").write_text(manifest)
+        with pytest.raises(ValueError, match=r"manifest\.json is damaged"):
+            TokenisedCorpus.load(home)
+
+
 def test_nothing_left_to_train_on(corpus, vocabularies, tmp_path):
     with pytest.raises(ValueError, match=r"no pair is left to train on .*2 empty and 5 too long .*max_length=0"):
         tokenise(corpus, *vocabularies, tmp_path / "ids", max_length=0)

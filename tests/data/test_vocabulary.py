@@ -1,11 +1,15 @@
 """Vocabularies: ids, determinism, round trips, files."""
 
 import collections
+import io
+import json
 import random
+from hashlib import sha256
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sentencepiece import SentencePieceTrainer
 
 from seq2slim.data.vocabulary import (
     BOS,
@@ -101,13 +105,31 @@ def test_saved_and_loaded(vocabulary, tmp_path):
         path.write_bytes(damaged)
         with pytest.raises(ValueError, match="is damaged"):
             Vocabulary.load(path)
-    for other in (b"", b"word\n", b"{}\n", b"[]", b"\xff\xfe\n"):
+    for other in (b"", b"word\n", b"{}\n", b"[]", b"\xff\xfe\n", b"[" * 100_000):
         path.write_bytes(other)
         with pytest.raises(ValueError, match="is no vocabulary file"):
             Vocabulary.load(path)
     path.write_bytes(content.replace(f'"kind": "{vocabulary.kind}"'.encode(), b'"kind": "glyphs"', 1))
     with pytest.raises(ValueError, match="of kind 'glyphs'; there are unigram, bpe, words"):
         Vocabulary.load(path)
+    path.write_bytes(content.replace(f'"kind": "{vocabulary.kind}"'.encode(), b'"kind": ["words"]', 1))
+    with pytest.raises(ValueError, match=r"of kind \['words'\]"):
+        Vocabulary.load(path)
+
+
+def test_a_model_of_another_make_is_refused(tmp_path):
+    """Well sealed, and either no SentencePiece model at all, or one with its own special pieces."""
+    model = io.BytesIO()
+    SentencePieceTrainer.train(sentence_iterator=iter(LINES), model_writer=model, vocab_size=60, hard_vocab_limit=False)
+    for payload, complaint in ((b"noise", "cannot read its model"), (model.getvalue(), "are not <pad>, <unk>")):
+        header = {
+            "format": "seq2slim vocabulary 1",
+            "kind": "unigram",
+            "sha256": sha256(b"unigram\n" + payload).hexdigest(),
+        }
+        (tmp_path / "v").write_bytes(json.dumps(header).encode() + b"\n" + payload)
+        with pytest.raises(ValueError, match=complaint):
+            Vocabulary.load(tmp_path / "v")
 
 
 def test_joint_is_one_vocabulary_of_both_sides():

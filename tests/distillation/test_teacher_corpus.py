@@ -1,7 +1,9 @@
 """A teacher corpus from shards in any order; and whatever is done to it, the verifier finds it."""
 
 import json
+import os
 import re
+import resource
 
 import pytest
 
@@ -59,6 +61,21 @@ def test_it_is_in_line_order_whatever_the_shards(tmp_path):
     assert list(read_n_best(one[0] / N_BEST)) == [(line, said(line)) for line in (0, 1, 3, 4, 5)]
     texts = [said(line)[0].text if line != 2 else "" for line in range(6)]
     assert (one[0] / TARGET).read_text() == "".join(f"{text}\n" for text in texts)
+
+
+def test_more_shards_than_files_that_may_be_open(tmp_path):
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(soft, 64 + len(os.listdir("/proc/self/fd"))), hard))
+    try:
+        (tmp_path / "shards").mkdir()
+        sources = ["a"] * 100
+        for line in reversed(range(100)):
+            own = [Hypothesis(line, f"b {line}", -1.0, -0.5, 2, False)]
+            write_shard(shard_path(tmp_path / "shards", 99 - line), [own], sources)
+        write_corpus(tmp_path, tmp_path / "shards", 100, sources, {"teachers": TEACHERS})
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    assert (tmp_path / TARGET).read_text() == "".join(f"b {line}\n" for line in range(100))
 
 
 def test_what_is_counted(home):

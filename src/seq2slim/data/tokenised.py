@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from seq2slim.data.corpora import SPLITS
+from seq2slim.files import file_sha256
 
 LONGEST = 1000  # tokens a side of a valid or test sentence; what comes after is cut
 MANIFEST = "manifest.json"
@@ -94,15 +95,24 @@ class TokenisedCorpus:
 
     @staticmethod
     def load(home: Path) -> TokenisedCorpus:
-        """Maps the arrays that `tokenise` wrote. Raises FileNotFoundError or ValueError when they are not all there."""
-        manifest = json.loads((Path(home) / MANIFEST).read_text())
-        return TokenisedCorpus({split: _load_split(Path(home), split, manifest["counts"][split]) for split in SPLITS})
+        """Maps the arrays that `tokenise` wrote, each read once for its SHA-256.
+
+        Raises: FileNotFoundError or ValueError when they are not all there, or not as they were written.
+        """
+        try:
+            manifest = json.loads((Path(home) / MANIFEST).read_text())
+            counts, digests = manifest["counts"], manifest["sha256"]
+            return TokenisedCorpus({split: _load_split(Path(home), split, counts[split], digests) for split in SPLITS})
+        except (KeyError, TypeError, AttributeError) as error:
+            raise ValueError(f"{Path(home) / MANIFEST} is damaged, or of another version ({error!r})") from None
 
 
-def _load_split(home: Path, split: str, counts: Mapping[str, int]) -> TokenisedSplit:
+def _load_split(home: Path, split: str, counts: Mapping[str, int], digests: Mapping[str, str]) -> TokenisedSplit:
     arrays = {}
     for name, dtype in ARRAYS.items():
         path = home / f"{split}.{name}.npy"
+        if file_sha256(path) != digests[path.name]:
+            raise ValueError(f"{path} has changed since it was written (its SHA-256 is not the manifest's)")
         array = np.load(path, mmap_mode="r", allow_pickle=False)
         if array.dtype != dtype or array.ndim != 1:
             raise ValueError(f"{path}: expected {np.dtype(dtype)}[n], found {array.dtype} with shape {array.shape}")

@@ -6,7 +6,6 @@ import contextlib
 import itertools
 import json
 import os
-import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -16,9 +15,10 @@ from seq2slim.data.corpora import SPLITS, Corpus, read_lines
 from seq2slim.data.corpora.prepared import replace_folder
 from seq2slim.data.tokenised import ARRAYS, LONGEST, MANIFEST, SIDES, TokenisedCorpus, counts_phrase
 from seq2slim.data.vocabulary import UNK, Vocabulary
+from seq2slim.files import file_sha256, scratch_folder
 
 _CHUNK = 8192  # lines encoded at once: bounds the memory
-_VERSION = 2  # of the arrays; another one is written anew
+_VERSION = 3  # of the arrays; another one is written anew
 _COUNTS = (
     "pairs",
     "empty",
@@ -52,8 +52,8 @@ def tokenise(
         with contextlib.suppress(OSError, ValueError):  # damaged: made anew
             return TokenisedCorpus.load(home)
     home.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f".{home.name}-", dir=home.parent) as scratch:
-        fresh = Path(scratch) / "new"
+    with scratch_folder(home) as scratch:
+        fresh = scratch / "new"
         fresh.mkdir()
         counts = {}
         for split in SPLITS:
@@ -61,7 +61,9 @@ def tokenise(
         if not counts["train"]["pairs"]:
             left = counts_phrase("train", counts["train"])
             raise ValueError(f"corpus {corpus.name!r}: no pair is left to train on ({left}; max_length={max_length})")
-        (fresh / MANIFEST).write_text(json.dumps({"identity": identity, "counts": counts}, indent=1) + "\n")
+        digests = {path.name: file_sha256(path) for path in sorted(fresh.iterdir())}
+        manifest = {"identity": identity, "counts": counts, "sha256": digests}
+        (fresh / MANIFEST).write_text(json.dumps(manifest, indent=1) + "\n")
         replace_folder(fresh, home)
     return TokenisedCorpus.load(home)
 

@@ -13,6 +13,7 @@ come out in other pieces than the teacher emitted.
 
 import hashlib
 import json
+import tempfile
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -42,33 +43,28 @@ def write_corpus(home: Path, shards: Path, count: int, sources: Sequence[str], f
     Returns: the manifest.
     Raises: ValueError if a line stands in two shards.
     """
-    place = np.full((len(sources), 3), -1, np.int64)  # of each line: shard, first byte, end
-    for index in range(count):
-        start = 0
-        with open(shard_path(shards, index), "rb") as file:
-            for raw in file:
-                line = int(raw[: raw.index(b" ")])
-                if place[line, 0] not in (-1, index) or (place[line, 0] == index and place[line, 2] != start):
-                    raise ValueError(f"line {line} was decoded twice: remove {shards} and decode again")
-                if place[line, 0] < 0:
-                    place[line] = index, start, start
-                start += len(raw)
-                place[line, 2] = start
-    files = [open(shard_path(shards, index), "rb") for index in range(count)]  # noqa: SIM115 - closed below
+    place = np.full((len(sources), 2), -1, np.int64)  # of each line: its first byte among those of all shards, its end
+    with tempfile.TemporaryFile(dir=home) as joined:  # there may be more shards than files that can be open at once
+        end = 0
+        for index in range(count):
+            with open(shard_path(shards, index), "rb") as file:
+                for raw in file:
+                    line = int(raw[: raw.index(b" ")])
+                    if place[line, 1] not in (-1, end):
+                        raise ValueError(f"line {line} was decoded twice: remove {shards} and decode again")
+                    if place[line, 0] < 0:
+                        place[line, 0] = end
+                    joined.write(raw)
+                    end += len(raw)
+                    place[line, 1] = end
+            end += joined.write(b"\n")  # a line that goes on in the next shard is one that was decoded twice
 
-    def lines():
-        for index, start, end in place:
-            if index < 0:
-                yield b""
-                continue
-            files[index].seek(start)
-            yield files[index].read(end - start)
+        def lines():
+            for start, end in place:
+                joined.seek(max(start, 0))
+                yield joined.read(end - start)
 
-    try:
         return write_lines(home, lines(), facts)
-    finally:
-        for file in files:
-            file.close()
 
 
 def write_lines(home: Path, lines: Iterable[bytes], facts: dict[str, Any]) -> dict:

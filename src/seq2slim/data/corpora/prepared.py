@@ -6,13 +6,12 @@ import contextlib
 import json
 import os
 import shutil
-import tempfile
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from seq2slim.data.corpora.corpus import SPLITS, Corpus, content_hash
 from seq2slim.data.corpora.lines import write_pairs
-from seq2slim.files import file_sha256, locked
+from seq2slim.files import file_sha256, locked, scratch_folder
 
 Pairs = Iterable[tuple[str, str]]
 MANIFEST = "manifest.json"
@@ -82,8 +81,8 @@ def _problem(home: Path, version: int, expected: set[str]) -> str | None:
 
 
 def _write(home: Path, languages: tuple[str, str], version: int, splits: Mapping[str, Pairs]) -> None:
-    with tempfile.TemporaryDirectory(prefix=f".{home.name}-", dir=home.parent) as scratch:
-        fresh = Path(scratch) / "new"
+    with scratch_folder(home) as scratch:
+        fresh = scratch / "new"
         fresh.mkdir()
         digests = {}
         for split in SPLITS:
@@ -95,7 +94,7 @@ def _write(home: Path, languages: tuple[str, str], version: int, splits: Mapping
 
 
 def replace_folder(fresh: Path, home: Path) -> None:
-    """Puts the folder `fresh` in the place of `home`. Of two processes at once, the later one's stays."""
+    """Puts `fresh`, a folder in a scratch of its own, in the place of `home`. Of two at once, the later one's stays."""
     while True:
         try:
             os.rename(fresh, home)  # atomic; refused where a non-empty folder stands
@@ -103,8 +102,8 @@ def replace_folder(fresh: Path, home: Path) -> None:
         except OSError:
             if not home.is_dir():
                 raise
-            # An old folder is renamed away before it is removed, so that nobody reads half of it.
-            away = tempfile.mkdtemp(prefix=f".{home.name}-old-", dir=home.parent)
+            # An old folder is renamed into the scratch before it is removed, so that nobody reads half of it.
+            away = fresh.with_name("old")
             with contextlib.suppress(FileNotFoundError):
                 os.rename(home, away)
             shutil.rmtree(away, ignore_errors=True)

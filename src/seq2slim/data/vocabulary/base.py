@@ -31,7 +31,8 @@ class Vocabulary(ABC):
         _CLASSES.update(dict.fromkeys(kinds, cls))
 
     @abstractmethod
-    def __init__(self, kind: str, payload: bytes): ...
+    def __init__(self, kind: str, payload: bytes):
+        """Raises: ValueError if `payload` is none of this kind."""
 
     @classmethod
     @abstractmethod
@@ -104,17 +105,20 @@ class Vocabulary(ABC):
         try:
             header = json.loads(head)
             known, kind, digest = header["format"] == _FORMAT, header["kind"], header["sha256"]
-        except (ValueError, TypeError, KeyError):
+        except (ValueError, TypeError, KeyError, RecursionError):
             known = False
         if not known:
             raise ValueError(f"{path} is no vocabulary file (its first line is not that of {_FORMAT!r})")
-        if kind not in _CLASSES:
+        if not isinstance(kind, str) or kind not in _CLASSES:
             raise ValueError(f"{path} holds a vocabulary of kind {kind!r:.40}; there are {', '.join(_CLASSES)}")
         if hashlib.sha256(f"{kind}\n".encode() + payload).hexdigest() != digest:
             raise ValueError(
                 f"{path} is damaged (its content does not have the SHA-256 in its first line): train it again"
             )
-        return _CLASSES[kind](kind, payload)
+        try:
+            return _CLASSES[kind](kind, payload)
+        except ValueError as error:
+            raise ValueError(f"{path} holds no vocabulary: {error}") from None
 
 
 def in_bounds(token_id: int, vocabulary: Vocabulary) -> int:

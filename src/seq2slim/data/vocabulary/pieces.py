@@ -23,8 +23,13 @@ class PieceVocabulary(Vocabulary, kinds=("unigram", "bpe")):
     def __init__(self, kind: str, payload: bytes):
         self.kind = kind
         self._model = payload
-        self._processor = sentencepiece.SentencePieceProcessor(model_proto=payload)
+        try:
+            self._processor = sentencepiece.SentencePieceProcessor(model_proto=payload)
+        except RuntimeError as error:
+            raise ValueError(f"SentencePiece cannot read its model ({error})") from None
         self._pieces = [self._processor.id_to_piece(index) for index in range(len(self._processor))]
+        if tuple(self._pieces[: len(SPECIAL)]) != SPECIAL:
+            raise ValueError(f"the first pieces of its model are not {', '.join(SPECIAL)}")
 
     @classmethod
     def _train(cls, lines: Iterable[str], config: VocabularyConfig) -> PieceVocabulary:
