@@ -25,6 +25,7 @@ from typing import NamedTuple
 
 import tyro
 from rich.table import Table
+from rich.text import Text
 
 from experiments import bench_process
 from seq2slim.files import write_atomically
@@ -157,7 +158,7 @@ def table(made: list[dict]) -> Table:
             *(_digits(row[contestant]) for contestant in (OURS, PEER, PEER_HUGE)),
             "-" if row["ratio"] is None else f"{row['ratio']:.2f}x",
             "-" if row["floor"] is None else floor.format(row["floor"], row["unit"]),
-            {True: "[green]met[/]", False: "[bold red]MISSED[/]", None: ""}[row["met"]],
+            {True: Text("met", "green"), False: Text("MISSED", "bold red"), None: ""}[row["met"]],
             "-" if row["share_of_gemm"] is None else f"{row['share_of_gemm']:.0%}",
         )
     return shown

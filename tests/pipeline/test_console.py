@@ -3,6 +3,7 @@
 from io import StringIO
 
 from rich.console import Console as RichConsole
+from rich.table import Table
 
 from seq2slim.pipeline.console import Console, duration
 
@@ -39,6 +40,16 @@ def test_a_terminal_gets_a_bar_and_lines_above_it():
     console.finish()
     assert "2/10, loss 1, 8.0 s left" in output.getvalue()
     assert "[not markup] said" in output.getvalue()
+
+
+def test_texts_are_shown_as_they_are(capsys):
+    console = Console()
+    table = Table("a [b]")
+    table.add_row("[bold]x[/] :smile:")
+    console.show(table)
+    console.say("[red]y :cat:")
+    shown = capsys.readouterr().out
+    assert all(text in shown for text in ("a [b]", "[bold]x[/] :smile:", "[red]y :cat:"))
 
 
 def test_durations():

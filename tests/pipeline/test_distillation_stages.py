@@ -251,7 +251,7 @@ class TestWords:
             runner.run(wrong)
         with pytest.raises(ValueError, match="there are none"):
             runner.run(Train(text, ModelOptions("tiny", units=4), TRAINING, word=WordDistillationConfig(0.9)))
-        with pytest.raises(ValueError, match="must share"):
+        with pytest.raises(ValueError, match="must read the source in the same direction"):
             runner.run(Train(text, ModelOptions("tiny", units=4), TRAINING, False, teachers=(teacher,)))
 
 

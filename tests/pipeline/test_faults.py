@@ -5,7 +5,9 @@ import re
 import signal
 import subprocess
 import sys
+from dataclasses import dataclass
 from io import StringIO
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -15,9 +17,10 @@ from seq2slim.data import batching
 from seq2slim.data.corpora import CorpusConfig
 from seq2slim.data.vocabulary import VocabularyConfig
 from seq2slim.pipeline.console import Console
+from seq2slim.pipeline.done import Damaged
 from seq2slim.pipeline.model_files import MODEL
 from seq2slim.pipeline.runner import Runner
-from seq2slim.pipeline.stage import identity
+from seq2slim.pipeline.stage import Stage, identity
 from seq2slim.pipeline.stages import text as texts
 from seq2slim.pipeline.stages.text import Text
 from seq2slim.training.checkpoints import CheckpointError, Checkpoints
@@ -224,3 +227,32 @@ def test_a_corpus_edited_in_a_run_is_refused(tmp_path):
     again = Text(stage.corpus, stage.vocabulary)
     assert identity(again) != own
     Runner(runner.runs, runner.console).run(again)
+
+
+@dataclass(frozen=True)
+class Tokens(Stage):
+    """How many tokens the training sources of a text have."""
+
+    kind: ClassVar[str] = "tokens"
+    parent: Text
+
+    def run(self, home, context):
+        return {"tokens": len(texts.tokenised(context.home(self.parent))["train"].source.ids)}
+
+
+def test_token_ids_with_a_flipped_bit_are_found_and_made_anew(tmp_path):
+    for name in ("x", "y"):
+        (tmp_path / name).write_text("a b\nb c\n")
+    pair = (str(tmp_path / "x"), str(tmp_path / "y"))
+    text = Text(CorpusConfig("text", pair, pair, pair), VocabularyConfig("words", 10))
+    console = Console(RichConsole(file=StringIO(), width=100))
+    (home,) = Runner(tmp_path / "runs", console).run(text)
+    victim = home / texts.TOKENISED / "train.source.ids.npy"
+    whole = victim.read_bytes()
+    victim.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
+    with pytest.raises(Damaged, match=rf"{victim.name} has changed .*: run the same again"):
+        Runner(tmp_path / "runs", console).run(Tokens(text))
+    runner = Runner(tmp_path / "runs", console)
+    runner.run(Tokens(text))
+    assert runner.result(Tokens(text)) == {"tokens": 4}
+    assert victim.read_bytes() == whole

@@ -63,6 +63,17 @@ def text_home(tmp_path):
     return home
 
 
+@pytest.mark.parametrize("side", ["source", "target"])
+def test_a_text_in_other_words_is_refused(tmp_path, text_home, params, side):
+    home = tmp_path / "home"
+    home.mkdir()
+    save_model(home, made(params, False), text_home)
+    load_model(home, text_home=text_home)
+    (text_home / f"{side}.vocabulary").write_text("as many other words\n")
+    with pytest.raises(ValueError, match=f"the {side} vocabulary of text is not that of home"):
+        load_model(home, text_home=text_home)
+
+
 @pytest.mark.parametrize("pruned", [False, True])
 def test_comes_back_bit_for_bit(tmp_path, text_home, params, pruned):
     model, home = made(params, pruned), tmp_path / "home"

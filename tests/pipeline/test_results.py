@@ -2,6 +2,8 @@
 
 import math
 import os
+import subprocess
+import sys
 
 import pytest
 from rich.console import Console
@@ -67,6 +69,17 @@ def test_bad_rows_are_refused_and_nothing_is_written(tmp_path, rows, series, mes
     with pytest.raises(ValueError, match=message):
         publish([row("good", "y"), *rows], series, tmp_path / "e")
     assert not (tmp_path / "e").exists()
+
+
+def test_two_processes_at_once_lose_no_row(tmp_path):
+    """Each stores twenty rows, one at a time, into the same folder."""
+    script = (
+        "import sys; from pathlib import Path; from seq2slim.pipeline.results import store\n"
+        "for n in range(20): store([{'identity': f'{sys.argv[1]}{n}'}], {}, Path(sys.argv[2]))"
+    )
+    both = [subprocess.Popen([sys.executable, "-c", script, name, tmp_path]) for name in "ab"]
+    assert [process.wait(60) for process in both] == [0, 0]
+    assert {own["identity"] for own in published(tmp_path)[0]} == {f"{name}{n}" for name in "ab" for n in range(20)}
 
 
 def test_a_damaged_line_is_named(tmp_path):

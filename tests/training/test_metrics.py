@@ -84,6 +84,15 @@ def test_a_torn_last_line_is_forgiven_and_no_other(tmp_path):
         assert path.read_bytes() == bad
 
 
+def test_a_run_that_goes_on_leaves_a_damaged_line_out_and_says_so(tmp_path):
+    path, told = tmp_path / "metrics.jsonl", []
+    path.write_bytes(b'{"step": 1}\n{"st\n[2]\n' + b"[" * 100_000 + b'\n{"step": 3}\n{"step": 5}\n')
+    with Metrics(tmp_path, 4, tensorboard=False, report=told.append) as metrics:
+        metrics.write(4)
+    assert [row["step"] for row in read_metrics(path)] == [1, 3, 4]
+    assert [line[: line.index(" is left out")] for line in told] == [f"{path}, line {number}" for number in (2, 3, 4)]
+
+
 @pytest.mark.parametrize("tensorboard", [False, True])
 def test_a_full_disk_is_an_error_and_no_hang(tmp_path, tensorboard):
     """TensorBoard's events are longer than our lines and fail first; without them a line does, torn in the middle."""

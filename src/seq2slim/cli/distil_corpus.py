@@ -71,14 +71,14 @@ def run(arguments: Sequence[str]):
     search = replace(recipe_of(load_config(homes[0])).search, beam=options.beam)
     context = _Progress()
     words = (homes, options.corpus, options.output, search, context, options.max_length)
-    if options.verify:
-        wrong = verify_corpus(*words)
+    try:
+        found = verify_corpus(*words) if options.verify else distil_corpus(*words)
+    finally:
         context.finish()
-        if wrong:
-            raise UsageError("; ".join(wrong))
+    if options.verify:
+        if found:
+            raise UsageError("; ".join(found))
         context.say(f"{options.output} is what these teachers make of {options.corpus}")
         return
-    counts = distil_corpus(*words)
-    context.finish()
-    context.say(", ".join(f"{name.replace('_', ' ')} {value}" for name, value in counts.items() if value is not None))
+    context.say(", ".join(f"{name.replace('_', ' ')} {value}" for name, value in found.items() if value is not None))
     context.say(str(options.output))

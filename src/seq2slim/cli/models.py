@@ -26,8 +26,10 @@ def chosen(command: str, run: Path | None, model: Path | None) -> Translator:
 def learn_dictionary(model: Translator):
     """Has the model read or learn its dictionary, with progress, before anything needs it."""
     console = Console(RichConsole(file=sys.stderr))
-    model.dictionary(say, lambda done, total: console.progress("dictionary", done, total))
-    console.finish()
+    try:
+        model.dictionary(say, lambda done, total: console.progress("dictionary", done, total))
+    finally:
+        console.finish()
 
 
 def say(line: str):

@@ -35,19 +35,6 @@ def verify(
 
 
 def _complaints(home, sources, teachers, decode, sample) -> Iterator[str]:
-    best: dict[int, Hypothesis] = {}
-    damages = 0
-    for complaint in _damages(home, sources, teachers, best):
-        damages += 1
-        yield complaint
-    if decode is not None and best and not damages:
-        lines = sorted(best)
-        chosen = lines[:: max(1, len(lines) // sample)][:sample]
-        yield from _decoded_again(chosen, decode(chosen), best)
-
-
-def _damages(home: Path, sources: Sequence[str], teachers, best: dict[int, Hypothesis]) -> Iterator[str]:
-    """What the files alone tell; fills `best` with the first hypothesis of each line."""
     try:
         manifest = read_manifest(home)
     except ValueError as error:
@@ -55,6 +42,19 @@ def _damages(home: Path, sources: Sequence[str], teachers, best: dict[int, Hypot
         return
     if teachers is not None and manifest.get("teachers") != list(teachers):
         yield f"{MANIFEST}: it is from {manifest.get('teachers')}, not from {list(teachers)}"
+    best: dict[int, Hypothesis] = {}
+    damaged = False
+    for complaint in _damages(home, manifest, sources, best):
+        damaged = True
+        yield complaint
+    if decode is not None and best and not damaged:
+        lines = sorted(best)
+        chosen = lines[:: max(1, len(lines) // sample)][:sample]
+        yield from _decoded_again(chosen, decode(chosen), best)
+
+
+def _damages(home: Path, manifest: dict, sources: Sequence[str], best: dict[int, Hypothesis]) -> Iterator[str]:
+    """What the files alone tell; fills `best` with the first hypothesis of each line."""
     for name in (N_BEST, TARGET):
         if not (home / name).is_file():
             yield f"{name} is missing"

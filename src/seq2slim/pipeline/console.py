@@ -19,18 +19,18 @@ class Console:
     def __init__(
         self, rich: RichConsole | None = None, every: float = 10.0, clock: Callable[[], float] = time.monotonic
     ):
-        self.rich = rich or RichConsole()
+        self.rich = rich or RichConsole(markup=False, emoji=False)
         if rich is None and not self.rich.is_terminal:
-            self.rich = RichConsole(width=120)
+            self.rich = RichConsole(markup=False, emoji=False, width=120)
         self._every, self._clock = every, clock
         self._title = self._bar = self._start = self._told = None
 
     def say(self, line: str):
         """One line of plain text, not wrapped."""
-        self.rich.print(line, markup=False, highlight=False, soft_wrap=True)
+        self.rich.print(line, markup=False, emoji=False, highlight=False, soft_wrap=True)
 
     def show(self, renderable):
-        """A rich table or the like."""
+        """A rich table or the like, its texts as they are."""
         self.rich.print(renderable)
 
     def progress(

@@ -15,6 +15,7 @@ from seq2slim.pipeline.done import DONE, Damaged
 from seq2slim.training.checkpoints import CheckpointError, Checkpoints
 
 MODEL, CONFIG = "model", "model.json"
+_VOCABULARIES = "*.vocabulary"
 
 
 class Model(NamedTuple):
@@ -34,7 +35,7 @@ class Model(NamedTuple):
 def save_model(home: Path, model: Model, text_home: Path):
     """Writes a model into its stage's home, with copies of the vocabularies of `text_home`."""
     (home / CONFIG).unlink(missing_ok=True)
-    for path in text_home.glob("*.vocabulary"):
+    for path in text_home.glob(_VOCABULARIES):
         write_atomically(home / path.name, path.read_bytes())
     items = {"params": model.params} | ({} if model.masks is None else {"masks": model.masks})
     Checkpoints(home / MODEL, keep=1).save(0, items)
@@ -47,13 +48,23 @@ def load_config(home: Path) -> Seq2SeqConfig:
     return _facts(home)[0]
 
 
-def load_model(home: Path, report: Callable[[str], None] = print) -> Model:
+def load_model(home: Path, report: Callable[[str], None] = print, text_home: Path | None = None) -> Model:
     """The model that `save_model` wrote.
 
-    Args: home: of the stage that made it. report: told in one line what is damaged.
-    Raises: ValueError if it is not there, `Damaged` if it is not as it was written.
+    Args:
+      home: of the stage that made it.
+      report: told in one line what is damaged.
+      text_home: of the text it is about to read; None for a text that its own vocabularies will encode.
+    Raises: ValueError if it is not there, or its vocabularies are not those of the text; `Damaged` if it is not as it
+      was written.
     """
     config, reverse_source = _facts(home)
+    for path in () if text_home is None else sorted(text_home.glob(_VOCABULARIES)):
+        if (home / path.name).read_bytes() != path.read_bytes():
+            raise ValueError(
+                f"the {path.stem} vocabulary of {text_home.name} is not that of {home.name}: the same id would be "
+                "another word; take a text with the vocabularies that the model was trained with"
+            )
     shapes = jax.eval_shape(lambda key: init_params(config, key), jax.random.key(0))
     saves = Checkpoints(home / MODEL, report=report)
     items = {"params": shapes}

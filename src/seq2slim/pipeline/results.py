@@ -13,7 +13,7 @@ from typing import Any
 
 from rich.table import Table
 
-from seq2slim.files import write_atomically
+from seq2slim.files import locked, write_atomically
 from seq2slim.training.metrics import decoded, encoded
 
 ROWS = "rows.jsonl"
@@ -33,7 +33,7 @@ def publish(rows: list[dict], series: dict[str, dict[str, Any]], folder: Path):
 
 
 def store(rows: list[dict], series: dict[str, dict[str, Any]], folder: Path):
-    """Writes rows and series into `folder`.
+    """Writes rows and series into `folder`, one process at a time.
 
     A group (rows with the same "group": one run of an experiment) is replaced whole, so that no row of an earlier
     recipe stays among the new ones. Rows without a group replace those of the same identity. All others stay.
@@ -57,13 +57,19 @@ def store(rows: list[dict], series: dict[str, dict[str, Any]], folder: Path):
                 raise ValueError(
                     f"cannot name a file after the series {name!r} of {owner!r}; letters, digits, '_', '.' and '-' only"
                 )
+    folder.mkdir(parents=True, exist_ok=True)
+    with locked(folder / "lock"):
+        _replace(rows, series, folder)
+
+
+def _replace(rows: list[dict], series: dict[str, dict[str, Any]], folder: Path):
     new = {row["identity"] for row in rows}
-    old_rows, old_series = published(folder) if folder.is_dir() else ([], {})
+    old_rows, old_series = published(folder)
     replaced = {row.get("group") or row["identity"] for row in rows}
     stays = [row for row in old_rows if (row.get("group") or row["identity"]) not in replaced]
     lines = sorted([*stays, *rows], key=_order)
     gone = {row["identity"] for row in old_rows} - {row["identity"] for row in lines}
-    (folder / SERIES).mkdir(parents=True, exist_ok=True)
+    (folder / SERIES).mkdir(exist_ok=True)
     for owner in new | gone | set(series):
         for name in old_series.get(owner, {}).keys() - series.get(owner, {}).keys():
             (folder / SERIES / f"{owner}-{name}.json").unlink()

@@ -7,14 +7,14 @@ from typing import Literal, get_args, get_origin
 
 def _positive(owner, *names):
     for name in names:
-        if getattr(owner, name) <= 0:
-            raise ValueError(f"{name} must be positive, got {getattr(owner, name)}")
+        if not 0 < getattr(owner, name) < math.inf:
+            raise ValueError(f"{name} must be a positive number, got {getattr(owner, name)}")
 
 
 def _not_negative(owner, *names):
     for name in names:
-        if getattr(owner, name) < 0:
-            raise ValueError(f"{name} must not be negative, got {getattr(owner, name)}")
+        if not 0 <= getattr(owner, name) < math.inf:
+            raise ValueError(f"{name} must be a number, 0 or more; got {getattr(owner, name)}")
 
 
 def _known(owner):
@@ -79,10 +79,7 @@ class OptimizerConfig:
         _positive(self, "learning_rate")
         if not 0 < self.second_moment < 1:
             raise ValueError(f"second_moment must be in (0, 1), got {self.second_moment}")
-        if self.clip_norm < 0:
-            raise ValueError(f"clip_norm must be positive, or 0 for no clipping; got {self.clip_norm}")
-        if self.weight_decay < 0:
-            raise ValueError(f"weight_decay must not be negative, got {self.weight_decay}")
+        _not_negative(self, "clip_norm", "weight_decay")
 
 
 @dataclass(frozen=True)
@@ -124,12 +121,10 @@ class TrainingConfig:
     def __post_init__(self):
         _known(self)
         _positive(self, "epochs", "batch_size", "shapes", "evaluations_per_epoch")
-        _not_negative(self, "max_steps", "patience")
+        _not_negative(self, "max_steps", "patience", "dropout_scale")
         for name in ("label_smoothing", "average_decay"):
             if not 0 <= getattr(self, name) < 1:
                 raise ValueError(f"{name} must be in [0, 1), got {getattr(self, name)}")
-        if not 0 <= self.dropout_scale < math.inf:
-            raise ValueError(f"dropout_scale must be a number, 0 or more; got {self.dropout_scale}")
 
 
 @dataclass(frozen=True)

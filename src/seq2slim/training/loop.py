@@ -102,7 +102,7 @@ def fit(run: Run, state: TrainState, home: Path, watcher: Watcher):
         step, items = restored
         state, progress = TrainState(**items["state"]), Progress.of(items["progress"])
         watcher.say(f"going on from step {step} of {run.total_steps}")
-    with Metrics(home, None if restored is None else step) as log:
+    with Metrics(home, None if restored is None else step, report=watcher.say) as log:
         state = _steps(run, state, progress, saves, log, watcher, fresh=restored is None)
     if run.config.keep == "last":
         return state.result, int(state.step)

@@ -8,6 +8,7 @@ import json
 import math
 import os
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -29,12 +30,19 @@ class Metrics:
       home: folder of the run; gets `metrics.jsonl` and, with `tensorboard`, event files under `tensorboard/`.
       resume_step: the restored step: everything beyond it, which will be measured again, is dropped. None starts anew.
       tensorboard: whether to write the event files.
+      report: told of each damaged line, which is then left out; without it, one is an error.
     """
 
-    def __init__(self, home: Path, resume_step: int | None = None, tensorboard: bool = True):
+    def __init__(
+        self,
+        home: Path,
+        resume_step: int | None = None,
+        tensorboard: bool = True,
+        report: Callable[[str], None] | None = None,
+    ):
         home.mkdir(parents=True, exist_ok=True)
         step = -1 if resume_step is None else resume_step
-        cut_back(home / METRICS, step)
+        cut_back(home / METRICS, step, report)
         self._file = (home / METRICS).open("a", encoding="utf-8")
         self._board = _Board(home / "tensorboard", step + 1) if tensorboard else None
 
@@ -99,33 +107,43 @@ class _Board:
             self.flush()
 
 
-def cut_back(path: Path, step: int):
+def cut_back(path: Path, step: int, report: Callable[[str], None] | None = None):
     """Drops the lines of `path` beyond `step`, and a last line that was never finished. Atomic; no file is no lines.
 
-    Raises: ValueError naming file and line if a line before the last one is damaged.
+    Args, Raises: as `read_metrics`.
     """
     if not path.exists():
         return
-    kept = (json.dumps(encoded(row)) + "\n" for row in read_metrics(path) if row["step"] <= step)
+    kept = (json.dumps(encoded(row)) + "\n" for row in read_metrics(path, report) if row["step"] <= step)
     write_atomically(path, "".join(kept))
 
 
-def read_metrics(path: Path) -> list[dict]:
+def read_metrics(path: Path, report: Callable[[str], None] | None = None) -> list[dict]:
     """All lines of a metrics file; a last line torn by a kill is left out.
 
-    Raises: ValueError naming file and line if any other line is not a JSON object with an integer "step".
+    Args: report: told of each other line that is not a JSON object with an integer "step", which is then left out.
+    Raises: without `report`, ValueError naming file and line for such a line.
     """
     lines = path.read_bytes().split(b"\n")  # the last one is what follows the last newline: nothing, or torn
     rows = []
     for number, line in enumerate(lines[:-1], start=1):
         try:
-            row = decoded(json.loads(line))
+            rows.append(_row(line))
         except ValueError as error:
-            raise ValueError(f"{path}, line {number}: not JSON ({error})") from None
-        if not isinstance(row, dict) or not isinstance(row.get("step"), int):
-            raise ValueError(f'{path}, line {number}: not an object with an integer "step"')
-        rows.append(row)
+            if report is None:
+                raise ValueError(f"{path}, line {number}: {error}") from None
+            report(f"{path}, line {number} is left out: {error}")
     return rows
+
+
+def _row(line: bytes) -> dict:
+    try:
+        row = decoded(json.loads(line))
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"not JSON ({error})") from None
+    if not isinstance(row, dict) or not isinstance(row.get("step"), int):
+        raise ValueError('not an object with an integer "step"')
+    return row
 
 
 def plain(value: Any) -> Any:

@@ -67,9 +67,9 @@ class Decode(Stage):
 
     def teacher(self, context) -> Teacher:
         """The loaded models."""
-        models = [load_model(context.home(stage), context.say) for stage in self.teachers]
-        target = texts.vocabularies(context.home(self.text))[1]
-        return Teacher(models, target, [identity(stage) for stage in self.teachers])
+        text_home = context.home(self.text)
+        models = [load_model(context.home(stage), context.say, text_home) for stage in self.teachers]
+        return Teacher(models, texts.vocabularies(text_home)[1], [identity(stage) for stage in self.teachers])
 
 
 def verify_decoded(stage: Decode, home: Path, context, sample: int = 32) -> list[str]:

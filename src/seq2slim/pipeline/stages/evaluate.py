@@ -49,8 +49,8 @@ class Evaluate(Stage):
         return f"{home_name(self.parent)}, {self.split}: perplexity, BLEU greedy and beam {self.search.beam}"
 
     def run(self, home: Path, context) -> dict:
-        model = load_model(context.home(self.parent), context.console.say)
         text_home = context.home(self.parent.text)
+        model = load_model(context.home(self.parent), context.console.say, text_home)
         corpus = texts.tokenised(text_home)
         source_vocabulary, target_vocabulary = texts.vocabularies(text_home)
         source_lines, references = (self.parent.text.lines(self.split, side) for side in (0, 1))
@@ -100,6 +100,10 @@ class Compare(Stage):
     baseline: Evaluate
     system: Evaluate
     samples: int = 1000
+
+    def __post_init__(self):
+        if self.baseline.split != self.system.split or self.baseline.tokenize != self.system.tokenize:
+            raise ValueError("two systems are compared on one split, by one tokenizer")
 
     def describe(self) -> str:
         return f"paired bootstrap of {self.samples:,} resamples on {self.system.split}"

@@ -67,7 +67,7 @@ class Train(Stage):
         params = jax.jit(partial(init_params, config))(jax.random.fold_in(jax.random.key(self.seed), 0))
         model = Model(config, params, None, self.reverse_source)
         if self.masks is not None:
-            masks = load_model(context.home(self.masks), context.console.say).masks
+            masks = load_model(context.home(self.masks), context.console.say, context.home(self.text)).masks
             if masks is None:
                 raise ValueError(f"masks must be of a pruned model; {home_name(self.masks)} is dense")
             model = model._replace(params=pruning.apply_masks(params, masks), masks=masks)
@@ -105,7 +105,8 @@ class Retrain(Stage):
         return f"{home_name(self.parent)} for {self.training.epochs:g} epochs{on}"
 
     def run(self, home: Path, context) -> dict:
-        return _train(self, load_model(context.home(self.parent), context.console.say), self.training, home, context)
+        model = load_model(context.home(self.parent), context.console.say, context.home(self.text))
+        return _train(self, model, self.training, home, context)
 
 
 class _Watcher(NamedTuple):

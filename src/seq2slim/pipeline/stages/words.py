@@ -49,8 +49,9 @@ class StoreWords(Stage):
         return f"{self.k} words a position of {home_name(self.text)} by {' + '.join(map(home_name, self.teachers))}"
 
     def run(self, home: Path, context) -> dict:
-        models = [load_model(context.home(stage), context.say) for stage in self.teachers]
-        split = texts.tokenised(context.home(self.text))["train"]
+        text_home = context.home(self.text)
+        models = [load_model(context.home(stage), context.say, text_home) for stage in self.teachers]
+        split = texts.tokenised(text_home)["train"]
         config = batching.BatchConfig(reverse_source=models[0].reverse_source)
         shards = split_evenly(batching.plan_evaluation(split.lengths, config), SHARD_BATCHES)
         folder = context.scratch()
@@ -108,13 +109,10 @@ def taught(stage, model: Model, context) -> tuple[Callable, Callable]:
             raise ValueError(f"the words stored are of {home_name(stored.text)}, the text is {home_name(stage.text)}")
         store = TopKStore(context.home(stored))
         return stored_losses(stage.word), lambda batch: (store.of(batch),)
-    models = [load_model(context.home(teacher), context.say) for teacher in stage.teachers]
+    text_home = context.home(stage.text)
+    models = [load_model(context.home(teacher), context.say, text_home) for teacher in stage.teachers]
     for teacher, own in zip(stage.teachers, models):
-        if _reads(own) != _reads(model):
-            raise ValueError(f"{home_name(teacher)} and its student must share vocabularies and direction of reading")
+        if own.reverse_source != model.reverse_source:
+            raise ValueError(f"{home_name(teacher)} and its student must read the source in the same direction")
     params = tuple(own.params for own in models)
     return online_losses(tuple(own.module for own in models), stage.word), lambda batch: (params,)
-
-
-def _reads(model: Model) -> tuple:
-    return model.config.source_vocabulary, model.config.target_vocabulary, model.reverse_source
