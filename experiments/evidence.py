@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
-from experiments.study_rows import Rows
+from experiments.study_rows import ONE_SEED, Rows
 
 NO_LOSS = 0.5  # BLEU: "no loss", where one seed gives no noise to measure it by
 VERDICTS = {True: "holds", False: "does not hold at this scale", None: "cannot be tested here"}
@@ -22,8 +22,8 @@ class Evidence(NamedTuple):
     series: dict[str, dict[str, Any]]
 
     def of(self, experiment: str) -> Rows:
-        """The rows of one experiment. Raises: NotRun if there is none."""
-        found = self.rows.of(experiment=experiment)
+        """The rows of one experiment (`Rows.of_experiment`). Raises: NotRun if there is none."""
+        found = self.rows.of_experiment(experiment)
         if not len(found):
             raise NotRun
         return found
@@ -61,9 +61,11 @@ class Claim(NamedTuple):
 
 
 def judge(claim: Claim, evidence: Evidence) -> dict[str, str]:
-    """The row of the table: what was found here and the verdict; "not run" where rows are missing."""
+    """The row of the table: what was found here, with the seed if it is one alone, and the verdict; or "not run"."""
     try:
         ours, verdict = claim.rule(evidence)
+        if claim.experiment in ONE_SEED and len(seeds := evidence.rows.seeds) > 1:
+            ours += f" (seed {seeds[0]})"
     except NotRun:
         ours, verdict = "-", "not run"
     shown = verdict if verdict == "not run" else VERDICTS[verdict]

@@ -4,7 +4,7 @@
 
 Rows: those of fig4_breakdown under class-uniform: each class 90% pruned alone.
 Cost: those of fig4_breakdown; nothing once that is there.
-Expected: a positive rank correlation.
+Expected: in the paper a positive relation; here, with 8 classes, none.
 """
 
 from dataclasses import dataclass

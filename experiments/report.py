@@ -53,13 +53,13 @@ def corpus_name(corpus: CorpusConfig, title: str = "") -> str:
     return f"text {source.parent.name}/{source.name}"
 
 
-def typed_corpus(corpus: CorpusConfig) -> list[str]:
+def typed_corpus(corpus: CorpusConfig, option: str = "corpus") -> list[str]:
     """The options of a corpus as they are typed; the paths of `text` are for whoever types them to fill in."""
-    words = [f"--corpus.name {corpus.name}"]
+    words = [f"--{option}.name {corpus.name}"]
     if corpus.name == "text":
-        words += [f"--corpus.{split} {split}.source {split}.target" for split in ("train", "valid", "test")]
+        words += [f"--{option}.{split} {split}.source {split}.target" for split in ("train", "valid", "test")]
     if corpus.languages:
-        words.append(f"--corpus.languages {' '.join(corpus.languages)}")
+        words.append(f"--{option}.languages {' '.join(corpus.languages)}")
     return words
 
 

@@ -75,7 +75,8 @@ class Config:
     def study(self) -> str:
         """Names one study: rows of the same study are compared with each other and with no others."""
         recipe = self.recipe + ("" if self.settings == RECIPES[self.recipe] else " (changed)")
-        return f"{report.corpus_name(self.corpus, self.title)}, recipe {recipe}, {self.split}"
+        tokenized = "" if self.tokenize == "13a" else f", tokenize {self.tokenize}"
+        return f"{report.corpus_name(self.corpus, self.title)}, recipe {recipe}, {self.split}{tokenized}"
 
     @property
     def command(self) -> str:
@@ -83,6 +84,14 @@ class Config:
         options = [f"--recipe {self.recipe}", f"--seeds {' '.join(map(str, self.seeds))}", f"--split {self.split}"]
         options += [f"--tokenize {self.tokenize}", *report.typed_corpus(self.corpus)]
         options += report.typed(differing(self.settings, RECIPES[self.recipe]), "--settings.")
+        for name in ("curve", "repeated", "once"):
+            if (values := getattr(self, name)) != getattr(type(self), name):
+                options.append(f"--{name} {' '.join(map(str, values))}")
+        for name, usual in (("headline", "bible-en-de"), ("small", "bible-en-fr")):
+            if (corpus := getattr(self, name)) != CorpusConfig(usual):
+                options += report.typed_corpus(corpus, name)
+        if self.paper != type(self).paper:
+            options.append(f"--paper {self.paper}")
         if self.title:
             options.append(f"--title {shlex.quote(self.title)}")
         return f'make experiment EXP={NAME} ARGS="{" ".join(options)}"'

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from experiments import report, study, study_run
 from experiments.evidence import Evidence, judge
-from experiments.study_rows import Rows
+from experiments.study_rows import ONE_SEED, Rows
 from seq2slim.pipeline import results
 
 EXPERIMENTS = (
@@ -54,18 +54,20 @@ def study_text(name: str, rows: Rows, series: dict, folder: Path) -> tuple[str, 
     slug = re.sub(r"[^\w-]+", "-", name).strip("-")
     sections, figures = {}, []
     for module in modules():
-        own = rows.of(experiment=study_run.name_of(module))
+        own = rows.of_experiment(study_run.name_of(module))
         if len(own):
             sections[module] = found = module.section(own, series, folder / f"{slug}-{study_run.name_of(module)}")
             figures += found.figures
     drawn = {study_run.name_of(module): [p.name for p in found.figures] for module, found in sections.items()}
     table = [judge(claim, evidence) | {"figure": _link(claim, drawn)} for claim in claims.CLAIMS]
     marked = sum(bool(row.get("published")) for row in rows.rows)
-    text = f"\n## {name}\n\n{_warning(rows)}Seeds: {', '.join(map(str, sorted({row['seed'] for row in rows.rows})))}. "
+    text = f"\n## {name}\n\n{_warning(rows)}Seeds: {', '.join(map(str, rows.seeds))}. "
     text += f"{claims.noise_line(evidence)}" + (f" {marked} rows were taken as published.\n\n" if marked else "\n\n")
     text += results.table(table, ["where", "claim", "paper", "here", "verdict", "figure"])
     for module, found in sections.items():
-        text += f"\n### {study_run.name_of(module)}\n\nClaim: {module.__doc__.splitlines()[0]}\n\n{found.text}\n"
+        name = study_run.name_of(module)
+        alone = f" Seed {rows.of_experiment(name).seeds[0]} alone." if name in ONE_SEED and len(rows.seeds) > 1 else ""
+        text += f"\n### {name}\n\nClaim: {module.__doc__.splitlines()[0]}{alone}\n\n{found.text}\n"
         text += "".join(f"![{p.stem}]({p.name})\n" for p in found.figures if p.suffix == ".svg")
     commands = sorted({row["command"] for row in rows.rows})
     return text + "\nCommand:\n\n" + "".join(f"    {command}\n" for command in commands), figures

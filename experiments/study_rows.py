@@ -7,6 +7,7 @@ from functools import cached_property
 from seq2slim.evaluation.statistics import Noise, Spread, pooled_noise, spread
 
 Value = str | Callable[[dict], float]
+ONE_SEED = frozenset(("fig4_breakdown", "fig5_magnitude", "fig8_redundancy", "small_model", "storage", "full_size"))
 
 
 class Rows:
@@ -17,6 +18,11 @@ class Rows:
 
     def __len__(self) -> int:
         return len(self.rows)
+
+    @property
+    def seeds(self) -> list[int]:
+        """All seeds, ascending."""
+        return sorted({row["seed"] for row in self.rows})
 
     def of(self, **columns) -> "Rows":
         """The rows with these values."""
@@ -35,6 +41,16 @@ class Rows:
     def percents(self, **columns) -> list[float]:
         """The percentages that such rows have, ascending."""
         return sorted({row["percent"] for row in self.of(**columns).rows})
+
+    def repeated(self, **columns) -> list[float]:
+        """Of these, the percentages that the most seeds have: those of fewer are shown beside them, and not judged."""
+        seeds = {x: len({row["seed"] for row in self.of(percent=x, **columns).rows}) for x in self.percents(**columns)}
+        return [x for x, count in seeds.items() if count == max(seeds.values())]
+
+    def of_experiment(self, name: str) -> "Rows":
+        """The rows of one experiment; of one that has a single seed those of the first, should there be more."""
+        found = self.of(experiment=name)
+        return found.of(seed=found.seeds[0]) if name in ONE_SEED and len(found) else found
 
     def curve(self, value: Value, **columns) -> list[tuple[float, float, float]]:
         """(percent, mean, standard deviation or nan) of such rows over the seeds that have them, ascending."""

@@ -14,11 +14,14 @@ from seq2slim.pipeline.runner import Runner
 from seq2slim.pipeline.stage import home_name, identity
 from seq2slim.pipeline.stages.text import Text
 
+_GIVEN = ("part", "model", "scheme", "percent", "class", "corpus", "codec", "published")  # by an experiment, to a row
+
 
 def run(experiments: Sequence[ModuleType], config: Config, runner: Runner) -> tuple[list[dict], dict]:
     """Runs experiments, one seed after the other. Returns: all rows and series of the study that are stored now.
 
-    With --use-published a row that is published (and its series) is taken as it stands, and marked. Rows are stored
+    With --use-published a row that is published (and its series) is taken as it stands, and marked unless it goes back
+    to where it came from. Rows are stored
     after each experiment, so that what was finished before an interruption is there.
     """
     known = results.published(Path("experiments") / "results" / NAME) if runner.options.use_published else ([], {})
@@ -92,7 +95,8 @@ def _collect(runner: Runner, config: Config, seed: int, name: str, entries: list
         columns = {**common, "order": order, **entry.columns}
         if own in taken:
             row, own_series = taken[own]
-            rows.append({**row, **columns, "published": True})
+            mark = {} if runner.options.publish else {"published": True}
+            rows.append({name: value for name, value in row.items() if name not in _GIVEN} | columns | mark)
         else:
             rows.append(report.result_row(runner, entry.stage, **columns) | entry.more(runner))
             own_series = entry.series(runner) if entry.series else there.get(own, {})
