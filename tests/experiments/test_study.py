@@ -288,7 +288,16 @@ class TestClaims:
         ):
             for scheme, values in (("class_blind", blind), ("class_uniform", uniform), ("class_distribution", uniform)):
                 lines += bleu("pruned", percent, *values, scheme=scheme)
-        assert verdict(claims_pruned.class_blind_is_best, rows_of("fig3_schemes", *lines)) == HOLDS
+        rule = claims_pruned.class_blind_is_best
+        assert verdict(rule, rows_of("fig3_schemes", *lines)) == HOLDS
+        of_forty = [own for own in lines if own["percent"] != 20]
+        assert verdict(rule, rows_of("fig3_schemes", *of_forty)) == NOT  # at one of two
+        for own in of_forty:
+            own["beam_bleu"] -= 28.0 if own["percent"] == 40 else 0
+        assert verdict(rule, rows_of("fig3_schemes", *of_forty)) == NOT
+        for own in of_forty:
+            own["beam_bleu"] -= 0.6 if own["percent"] == 40 else 0  # nothing is left there to be compared
+        assert verdict(rule, rows_of("fig3_schemes", *of_forty)) == HOLDS
 
     @pytest.mark.parametrize(
         "rule",
