@@ -14,7 +14,7 @@ from seq2slim.pipeline.runner import Runner
 from seq2slim.pipeline.stage import home_name, identity
 from seq2slim.pipeline.stages.text import Text
 
-_GIVEN = ("part", "model", "scheme", "percent", "class", "corpus", "codec", "published")  # by an experiment, to a row
+_GIVEN = ("part", "model", "scheme", "percent", "class", "corpus", "published")  # what no stage yields
 
 
 def run(experiments: Sequence[ModuleType], config: Config, runner: Runner) -> tuple[list[dict], dict]:

@@ -105,7 +105,7 @@ def test_the_model_goes_through_every_part(rehearsal):
 
 def test_a_loss_that_is_not_finite_ends_the_rehearsal(tmp_path):
     recipe = RECIPES["tiny"]
-    bad = replace(recipe.training, optimizer=OptimizerConfig("sgd", learning_rate=float("inf")))
+    bad = replace(recipe.training, optimizer=OptimizerConfig("sgd", learning_rate=3e38))
     text = Text(CorpusConfig("reverse"), recipe.vocabulary, 10)
     console, _ = recorded()
     with pytest.raises(ValueError, match="training: step 2 ended in a loss of nan"):

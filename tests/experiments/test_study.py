@@ -126,7 +126,7 @@ class Measured(Stage):
 
     def run(self, home, context):
         self.log.append(self.name)
-        return {"value": len(self.name)}
+        return {"value": len(self.name), "codec": "float32"}
 
 
 class TestRun:
@@ -167,6 +167,17 @@ class TestRun:
         assert marks == {("a", 1): True, ("bb", 1): True, ("a", 2): False, ("bb", 2): False}
         assert {row["value"] for row in rows if row["seed"] == 1} == {2, 3}
         assert series[identity(Measured("a1"))] == {"curve": [1, 2]}
+
+    def test_rows_taken_to_where_they_came_from_are_as_they_were(self, tmp_path):
+        """But for what the experiment that has them now says of them."""
+        both = self.experiment("a", "bb"), self.experiment("c", "a")
+        self.run(tmp_path, *both, seeds=(1,), publish=True)
+        folder = tmp_path / "experiments" / "results" / study.NAME
+        before = results.published(folder)
+        rows, _ = self.run(tmp_path, *both, seeds=(1,), folder="elsewhere", publish=True, use_published=True)
+        assert Measured.log == []
+        assert results.published(folder) == before
+        assert {row["codec"] for row in rows} == {"float32"}
 
     def test_a_row_whose_series_is_lost_is_computed(self, tmp_path):
         self.run(tmp_path, self.experiment("a", "bb"), seeds=(1,), publish=True)

@@ -15,6 +15,7 @@ from seq2slim.pipeline.console import Console
 from seq2slim.pipeline.model_files import load_model
 from seq2slim.pipeline.runner import Runner
 from seq2slim.pipeline.stages import text as texts
+from seq2slim.pipeline.stages.evaluate import Compare, Evaluate
 from seq2slim.pipeline.stages.perplexity import Perplexity
 from seq2slim.pipeline.stages.prune import Prune
 from seq2slim.pipeline.stages.redundancy import Redundancy, by_frequency, load_series, pack, unpack
@@ -215,3 +216,10 @@ def test_packed_maps_come_back_whole_and_damaged_ones_do_not():
         unpack(pack(mask) | {"shape": [7, 33]})
     with pytest.raises(ValueError, match="or more"):
         unpack(pack(np.zeros((1000, 1000), bool)) | {"shape": [7, 13]})
+
+
+@pytest.mark.parametrize("other", [{"split": "valid"}, {"tokenize": "none"}])
+def test_only_what_was_evaluated_alike_is_compared(other):
+    model = Train(Text(CorpusConfig("reverse")))
+    with pytest.raises(ValueError, match="on one split, by one tokenizer"):
+        Compare(Evaluate(model), Evaluate(model, **other))

@@ -43,7 +43,7 @@ def graph(corpus) -> list[Stage]:
     prune = Prune(train, "class_uniform", 0.25)
     retrain = Retrain(prune, seed=9)
     search = SearchConfig(beam=3, length_penalty=LengthPenalty("power", 0.5))
-    evaluated = [Evaluate(train, "valid", search), Evaluate(retrain, "valid", search, "none")]
+    evaluated = [Evaluate(model, "valid", search, "none") for model in (train, retrain)]
     return [text, train, prune, retrain, *evaluated, Compare(*evaluated, samples=7)]
 
 
