@@ -108,7 +108,7 @@ def test_a_loss_that_is_not_finite_ends_the_rehearsal(tmp_path):
     bad = replace(recipe.training, optimizer=OptimizerConfig("sgd", learning_rate=3e38))
     text = Text(CorpusConfig("reverse"), recipe.vocabulary, 10)
     console, _ = recorded()
-    with pytest.raises(ValueError, match="training: step 2 ended in a loss of nan"):
+    with pytest.raises(ValueError, match=r"training: step \d ended in a loss of (nan|inf)"):
         Runner(tmp_path, console).run(Rehearse(text, recipe.model, 20, bad, recipe.retraining, steps=2))
 
 
