@@ -21,8 +21,8 @@ def run(experiments: Sequence[ModuleType], config: Config, runner: Runner) -> tu
     """Runs experiments, one seed after the other. Returns: all rows and series of the study that are stored now.
 
     With --use-published a row that is published (and its series) is taken as it stands, and marked unless it goes back
-    to where it came from. Rows are stored
-    after each experiment, so that what was finished before an interruption is there.
+    to where it came from. Rows are stored after each experiment, so that what was finished before an interruption is
+    there.
     """
     known = results.published(Path("experiments") / "results" / NAME) if runner.options.use_published else ([], {})
     work = [

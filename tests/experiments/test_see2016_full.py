@@ -19,7 +19,7 @@ from seq2slim.pipeline.recipes import RECIPES
 from seq2slim.pipeline.runner import Runner
 from seq2slim.pipeline.stages.rehearse import Rehearse, load_series
 from seq2slim.pipeline.stages.text import Text
-from seq2slim.training.config import OptimizerConfig
+from seq2slim.training.config import OptimizerConfig, ScheduleConfig
 from seq2slim.training.state import TrainState
 
 
@@ -105,7 +105,9 @@ def test_the_model_goes_through_every_part(rehearsal):
 
 def test_a_loss_that_is_not_finite_ends_the_rehearsal(tmp_path):
     recipe = RECIPES["tiny"]
-    bad = replace(recipe.training, optimizer=OptimizerConfig("sgd", learning_rate=3e38))
+    bad = replace(
+        recipe.training, optimizer=OptimizerConfig("sgd", 3e38, clip_norm=0.0), schedule=ScheduleConfig("constant")
+    )
     text = Text(CorpusConfig("reverse"), recipe.vocabulary, 10)
     console, _ = recorded()
     with pytest.raises(ValueError, match=r"training: step \d ended in a loss of (nan|inf)"):

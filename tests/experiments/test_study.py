@@ -303,12 +303,6 @@ class TestClaims:
         assert verdict(rule, rows_of("fig3_schemes", *lines)) == HOLDS
         of_forty = [own for own in lines if own["percent"] != 20]
         assert verdict(rule, rows_of("fig3_schemes", *of_forty)) == NOT  # at one of two
-        for own in of_forty:
-            own["beam_bleu"] -= 28.0 if own["percent"] == 40 else 0
-        assert verdict(rule, rows_of("fig3_schemes", *of_forty)) == NOT
-        for own in of_forty:
-            own["beam_bleu"] -= 0.6 if own["percent"] == 40 else 0  # nothing is left there to be compared
-        assert verdict(rule, rows_of("fig3_schemes", *of_forty)) == HOLDS
 
     @pytest.mark.parametrize(
         "rule",
