@@ -70,7 +70,7 @@ KIM2016 = DistillationRecipe(
 # in the paper; but pruned students retrain at a rate above their own and with less dropout, as small does. Six epochs
 # at 5e-3 with all of the dropout left one of 80% at 34.93 (greedy, valid), 0.96 below the dense student.
 BASE = DistillationRecipe(
-    teacher=RECIPES["base"],
+    teacher=replace(RECIPES["base"], model=ModelOptions("base"), training=adam(9, 2e-3)),
     student=ModelOptions("student"),
     training=adam(10, 5e-3, 0.98, metric="valid_bleu", keep="best"),
     tuning=adam(2, 5e-4, 0.98, metric="valid_bleu", keep="best", evaluations_per_epoch=2),
