@@ -69,9 +69,10 @@ def noise_line(evidence: Evidence) -> str:
         f"percentages: here {found.deviation:.2f} BLEU with {found.freedom} degrees of freedom, so {found.of(3):.2f} "
         f"for three seeds and {found.of(1):.2f} for one. A difference within noise of more than 1 BLEU (or {NATS:g} "
         "nats) decides nothing: cannot be tested here. Figure 7 and what is trained sparse have the noise of "
-        "their own differences. A percentage that fewer seeds have than others is shown, and not judged. Those of one "
-        "seed share its baseline; they are counted as independent. A claim with a bound of ours, (here: at most or "
-        "within ...), beside the paper's number is judged on the mean alone."
+        "their own differences. Those of one seed share its baseline; they are counted as independent. A percentage "
+        "that fewer seeds have than others is shown, and not judged, but where the means alone decide: of a claim "
+        "with a bound of ours, (here: at most or within ...), beside the paper's number, of how often a scheme is the "
+        "best, and of a curve through all percentages."
     )
 
 

@@ -22,16 +22,19 @@ CLOSE = 1.0  # BLEU: our reading of "close"
 
 
 def retrained_to_eighty(evidence: Evidence) -> Found:
-    """Holds if no percentage up to 80 that all seeds have ends below the baseline by more than noise."""
+    """Holds if no percentage up to 80 ends below the baseline by more than noise.
+
+    Judged at those that the most seeds have; 80 must be one of them.
+    """
     rows = evidence.main("fig6_retraining")
     own = {x: difference(rows, retrained(x), BASELINE) for x in rows.percents(model="retrained") if x <= 80}
     own = {x: found for x, found in own.items() if found}
     if 80.0 not in own:
         raise NotRun
     text = "; ".join(f"{x:g}%: {found}" for x, found in own.items())
-    return f"against the baseline {text}", together(
-        own[x].not_below() for x in rows.repeated(model="retrained") if x in own
-    )
+    judged = [x for x, found in own.items() if found.seeds == max(other.seeds for other in own.values())]
+    verdict = together(own[x].not_below() for x in judged)
+    return f"against the baseline {text}", verdict if 80.0 in judged else None
 
 
 def gain_at_eighty(evidence: Evidence) -> Found:
@@ -45,7 +48,7 @@ def loss_at_ninety(evidence: Evidence) -> Found:
 
 
 def sparse_from_the_beginning(evidence: Evidence) -> Found:
-    """Holds if at every percentage that all seeds have it ends below baseline and retrained by more than noise.
+    """Holds if at every percentage that the most seeds have it ends below baseline and retrained by more than noise.
 
     Noise is pooled over these differences alone: models that start from other numbers vary more than retrained ones.
     """
@@ -64,7 +67,7 @@ def sparse_ends_close(evidence: Evidence) -> Found:
 def gap_shrinks(evidence: Evidence) -> Found:
     """Holds if from the control (0%) to the most pruned no step up is more than noise, and the whole way down is.
 
-    Judged at the percentages that all seeds have.
+    Judged at the percentages that the most seeds have.
     """
     rows = evidence.main("regularisation")
     systems = [CONTROL, *(retrained(x) for x in rows.percents(model="retrained"))]

@@ -37,9 +37,9 @@ class Evidence(NamedTuple):
 
 
 def together(verdicts: Iterable[bool | None]) -> bool | None:
-    """False if one is, else None if one is, else True."""
+    """False if one is, else None if one is or there is none, else True."""
     verdicts = list(verdicts)
-    return False if False in verdicts else None if None in verdicts else True
+    return False if False in verdicts else None if None in verdicts or not verdicts else True
 
 
 def needed(value):
@@ -64,8 +64,8 @@ def judge(claim: Claim, evidence: Evidence) -> dict[str, str]:
     """The row of the table: what was found here, with the seed if it is one alone, and the verdict; or "not run"."""
     try:
         ours, verdict = claim.rule(evidence)
-        if claim.experiment in ONE_SEED and len(seeds := evidence.rows.seeds) > 1:
-            ours += f" (seed {seeds[0]})"
+        if claim.experiment in ONE_SEED and len(evidence.rows.seeds) > 1:
+            ours += f" (seed {evidence.of(claim.experiment).seeds[0]})"
     except NotRun:
         ours, verdict = "-", "not run"
     shown = verdict if verdict == "not run" else VERDICTS[verdict]

@@ -35,8 +35,7 @@ def store(runner, name: str, rows: list[dict], series: dict) -> tuple[list[dict]
     """Merges rows and series into the experiment's folder. Returns: all rows and series that stand there now."""
     where = folder(runner, name)
     write = results.publish if runner.options.publish else results.store
-    write([row | ({"smoke": True} if runner.options.smoke else {}) for row in rows], series, where)
-    return results.published(where)
+    return write([row | ({"smoke": True} if runner.options.smoke else {}) for row in rows], series, where)
 
 
 def write(path: Path, text: str):

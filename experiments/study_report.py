@@ -65,9 +65,9 @@ def study_text(name: str, rows: Rows, series: dict, folder: Path) -> tuple[str, 
     text += f"{claims.noise_line(evidence)}" + (f" {marked} rows were taken as published.\n\n" if marked else "\n\n")
     text += results.table(table, ["where", "claim", "paper", "here", "verdict", "figure"])
     for module, found in sections.items():
-        name = study_run.name_of(module)
-        alone = f" Seed {rows.of_experiment(name).seeds[0]} alone." if name in ONE_SEED and len(rows.seeds) > 1 else ""
-        text += f"\n### {name}\n\nClaim: {module.__doc__.splitlines()[0]}{alone}\n\n{found.text}\n"
+        own = study_run.name_of(module)
+        alone = f" Seed {rows.of_experiment(own).seeds[0]} alone." if own in ONE_SEED and len(rows.seeds) > 1 else ""
+        text += f"\n### {own}\n\nClaim: {module.__doc__.splitlines()[0]}{alone}\n\n{found.text}\n"
         text += "".join(f"![{p.stem}]({p.name})\n" for p in found.figures if p.suffix == ".svg")
     commands = sorted({row["command"] for row in rows.rows})
     return text + "\nCommand:\n\n" + "".join(f"    {command}\n" for command in commands), figures

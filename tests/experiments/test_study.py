@@ -251,6 +251,13 @@ class TestClaims:
             (claims_retrained.retrained_to_eighty, fig6((29.9, 30.4, 29.6)), HOLDS),  # a little less is noise
             (claims_retrained.retrained_to_eighty, fig6((28.0, 28.2, 27.8)), NOT),
             (claims_retrained.retrained_to_eighty, fig6((20.0, 36.0, 29.0)), UNTESTED),  # noise of many BLEU
+            # 80% of one seed: judged where no smaller percentage has more, whatever 90% has, else not
+            (claims_retrained.retrained_to_eighty, fig6((20.0,)), NOT),
+            (
+                claims_retrained.retrained_to_eighty,
+                fig6((20.0,)) + rows_of("fig6_retraining", *bleu("retrained", 40, 30.5, 30.7, 30.3)),
+                UNTESTED,
+            ),
             (claims_retrained.gain_at_eighty, fig6((30.5, 30.7, 30.3)), HOLDS),
             (claims_retrained.gain_at_eighty, fig6((30.02, 30.2, 29.8)), NOT),  # a gain within noise is none
             (claims_retrained.loss_at_ninety, fig6((30, 30, 30)), HOLDS),
@@ -486,6 +493,10 @@ class TestRows:
             " (seed 1)"
         )
         assert rows.repeated(model="retrained") == [80.0, 90.0]
+        later = rows_of("storage", *({**line, "seed": line["seed"] + 1} for line in lines))
+        rows = Rows(later + fig6((30.5, 30.7, 30.3)))
+        shown = judge(Claim("", "", "", "storage", claims.file_shrinks), Evidence(rows, {}))["here"]
+        assert shown.endswith(" (seed 2)")
 
     def test_noise_is_pooled_over_all_that_was_repeated(self):
         rows = Rows(rows_of("x", *BASE, *bleu("control", 0, 31, 31.4, 30.6), *bleu("retrained", 80, 30.0, 31.0)))

@@ -250,7 +250,8 @@ def test_token_ids_with_a_flipped_bit_are_found_and_made_anew(tmp_path):
     victim = home / texts.TOKENISED / "train.source.ids.npy"
     whole = victim.read_bytes()
     victim.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
-    with pytest.raises(Damaged, match=rf"{victim.name} has changed .*: run the same again"):
+    what_to_do = r"remove .*done\.json and run its experiment again"
+    with pytest.raises(Damaged, match=rf"{victim.name} has changed .*: {what_to_do}"):
         Runner(tmp_path / "runs", console).run(Tokens(text))
     runner = Runner(tmp_path / "runs", console)
     runner.run(Tokens(text))

@@ -20,8 +20,9 @@ def test_rows_and_series_of_an_identity_are_replaced_and_others_stay(tmp_path):
     assert published(folder) == ([], {})
     first = [row("bb", "baseline", bleu=1.0), row("aa", "pruned", perplexity=math.inf), row("aa", "pruned", beam=5)]
     publish(first, {"aa": {"loss": [1.0, math.nan], "density": {"softmax": 0.2}}, "bb": {"loss-2": [3]}}, folder)
-    publish([row("aa", "retrained", bleu=2.0)], {"aa": {"loss": [4]}}, folder)
+    written = publish([row("aa", "retrained", bleu=2.0)], {"aa": {"loss": [4]}}, folder)
     rows, series = published(folder)
+    assert written == (rows, series)
     assert rows == [row("bb", "baseline", bleu=1.0), row("aa", "retrained", bleu=2.0)]
     assert series == {"aa": {"loss": [4]}, "bb": {"loss-2": [3]}}
 

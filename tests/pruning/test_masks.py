@@ -35,6 +35,9 @@ def test_float64_of_numpy_stays_float64():
     pruned = pruning.apply_masks({"w": np.array([1 / 3, 2.0])}, {"w": jnp.array([True, False])})["w"]
     assert pruned.dtype == np.float64
     np.testing.assert_array_equal(pruned, [1 / 3, 0.0])
+    # Under a traced mask jax has to narrow it.
+    traced = jax.jit(lambda mask: pruning.apply_masks({"w": np.array([0.5, 2.0])}, {"w": mask}))
+    np.testing.assert_array_equal(traced(jnp.array([True, False]))["w"], np.float32([0.5, 0.0]))
 
 
 def test_leaves_that_are_no_arrays_pass_through():

@@ -232,7 +232,9 @@ def test_a_leaf_that_is_never_pruned_now_keeps_its_earlier_mask(scheme):
     for run in (again, jax.jit(again)):
         later = run(params, earlier)
         np.testing.assert_array_equal(later["embedding"], earlier["embedding"])
-        assert pruning.count({**later, "embedding": jnp.array(True)}).sparsity == pytest.approx(0.9, abs=0.02)
+        rest = jax.tree.leaves({name: mask for name, mask in later.items() if name != "embedding"})
+        pruned = sum(np.count_nonzero(~np.asarray(mask)) for mask in rest if np.ndim(mask))
+        assert pruned == 58  # 90% of 64, as of 4 and of 60
 
 
 def test_random_ignores_magnitude():

@@ -30,7 +30,7 @@ class Console:
         self.rich.print(line, markup=False, emoji=False, highlight=False, soft_wrap=True)
 
     def show(self, renderable):
-        """A rich table or the like, its texts as they are."""
+        """A rich table or the like; by this console's own `rich` its texts as they are, without markup."""
         self.rich.print(renderable)
 
     def progress(

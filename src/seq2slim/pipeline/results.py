@@ -21,7 +21,10 @@ SERIES = "series"
 _ORDER = ("experiment", "label", "seed", "identity")
 
 
-def publish(rows: list[dict], series: dict[str, dict[str, Any]], folder: Path):
+Published = tuple[list[dict], dict[str, dict[str, Any]]]  # rows; series, as identity -> name -> values
+
+
+def publish(rows: list[dict], series: dict[str, dict[str, Any]], folder: Path) -> Published:
     """`store` into experiments/results/<name>, to be committed.
 
     Raises: ValueError, before anything is written, for a SMOKE row ("smoke" is true), or as `store`.
@@ -29,10 +32,10 @@ def publish(rows: list[dict], series: dict[str, dict[str, Any]], folder: Path):
     for row in rows:
         if row.get("smoke"):
             raise ValueError(f"SMOKE rows are never published: {row.get('label', row.get('identity'))}")
-    store(rows, series, folder)
+    return store(rows, series, folder)
 
 
-def store(rows: list[dict], series: dict[str, dict[str, Any]], folder: Path):
+def store(rows: list[dict], series: dict[str, dict[str, Any]], folder: Path) -> Published:
     """Writes rows and series into `folder`, one process at a time.
 
     A group (rows with the same "group": one run of an experiment) is replaced whole, so that no row of an earlier
@@ -42,6 +45,7 @@ def store(rows: list[dict], series: dict[str, dict[str, Any]], folder: Path):
       rows: result rows; each with a non-empty string "identity", values scalars.
       series: identity -> name -> anything JSON can hold.
       folder: made if missing.
+    Returns: all that stands there now.
     Raises: ValueError, before anything is written, for a row without identity or not flat, or a name that is no file
       name.
     """
@@ -60,6 +64,7 @@ def store(rows: list[dict], series: dict[str, dict[str, Any]], folder: Path):
     folder.mkdir(parents=True, exist_ok=True)
     with locked(folder / "lock"):
         _replace(rows, series, folder)
+        return published(folder)
 
 
 def _replace(rows: list[dict], series: dict[str, dict[str, Any]], folder: Path):
@@ -80,7 +85,7 @@ def _replace(rows: list[dict], series: dict[str, dict[str, Any]], folder: Path):
     write_atomically(folder / ROWS, "".join(json.dumps(encoded(row), allow_nan=False) + "\n" for row in lines))
 
 
-def published(folder: Path) -> tuple[list[dict], dict[str, dict[str, Any]]]:
+def published(folder: Path) -> Published:
     """Rows and series (identity -> name -> values) of `folder`, as `publish` takes them; nothing published is ([], {}).
 
     Raises: ValueError naming file and line if one is damaged.

@@ -60,7 +60,10 @@ def all_true(params, classes=None):
 
 
 def count(masks) -> MaskCounts:
-    """Kept and total weights over all prunable leaves of concrete `masks`."""
+    """Kept and total weights of concrete `masks`, over all leaves that have one of their own shape.
+
+    Those are the prunable leaves, and any that is not prunable now but was when it was pruned before.
+    """
     arrays = [np.asarray(mask) for mask in jax.tree.leaves(masks) if jnp.ndim(mask) > 0]
     return MaskCounts(sum(int(np.count_nonzero(mask)) for mask in arrays), sum(mask.size for mask in arrays))
 
@@ -102,7 +105,8 @@ def kept_arrays(params, masks):
 def _apply_mask(weight, mask):
     if jnp.ndim(mask) == 0:
         return weight
-    if isinstance(weight, np.ndarray) and weight.dtype != jnp.result_type(weight):  # float64, which jax would narrow
+    concrete = isinstance(weight, np.ndarray) and not isinstance(mask, jax.core.Tracer)
+    if concrete and weight.dtype != jnp.result_type(weight):  # float64, which jax would narrow
         return np.where(np.asarray(mask), weight, weight.dtype.type(0))
     return jnp.where(mask, weight, jnp.zeros((), weight.dtype))
 

@@ -10,7 +10,7 @@ from seq2slim.data.corpora import Corpus, CorpusConfig
 from seq2slim.data.tokenised import TokenisedCorpus
 from seq2slim.data.tokenising import tokenise
 from seq2slim.data.vocabulary import Vocabulary, VocabularyConfig, train_vocabularies
-from seq2slim.pipeline.done import Damaged
+from seq2slim.pipeline.done import DONE, Damaged
 from seq2slim.pipeline.runner import runs_folder
 from seq2slim.pipeline.stage import Stage, home_name
 
@@ -105,7 +105,9 @@ def tokenised(home: Path) -> TokenisedCorpus:
     """Token ids of a finished Text stage, memory-mapped. Raises: `Damaged` if they are not as they were written."""
     try:
         return TokenisedCorpus.load(home / TOKENISED)
-    except (OSError, ValueError) as error:
+    except (FileNotFoundError, ValueError) as error:
         raise Damaged(
-            home, f"the token ids in {home} are damaged ({error}): run the same again to make them anew"
+            home,
+            f"the token ids in {home} are damaged ({error}): remove {home / DONE} and run its experiment again, which "
+            "makes them from the text",
         ) from None
