@@ -39,7 +39,6 @@ from seq2slim.pipeline.stages.evaluate import Evaluate
 from seq2slim.pipeline.stages.train import Retrain, Train
 
 TOY = CorpusConfig("reverse")
-FIGURES = {".svg", ".png"}
 
 
 @pytest.fixture(autouse=True)
@@ -534,13 +533,6 @@ class TestRows:
 
 
 class TestReport:
-    def test_the_committed_report_is_written_again_to_the_byte(self, tmp_path):
-        folder = study_report.Path(study_report.__file__).parent / "results" / study.NAME
-        paths = study_report.write(*results.published(folder), tmp_path)
-        assert (tmp_path / "report.md").read_bytes() == (folder / "report.md").read_bytes()
-        drawn = {path.name for path in paths if path.suffix in FIGURES}
-        assert drawn == {path.name for path in folder.iterdir() if path.suffix in FIGURES}
-
     def test_schemes_are_shown_against_class_blind(self):
         lines = []
         for x, blind, uniform in ((40, (30, 31), (29, 30.5)), (80, (20,), (21,))):
