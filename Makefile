@@ -36,7 +36,7 @@ format: .venv/.stamp
 	$(PY) -m ruff format .
 
 bench: .venv/.stamp  ## speed; PEERS=DIR runs the PyTorch peers found there in turn with ours
-	$(PY) -m experiments.bench $(if $(PEERS),--peers $(PEERS)) $(ARGS)
+	$(PY) -m experiments.bench.bench $(if $(PEERS),--peers $(PEERS)) $(ARGS)
 
 clean:
 	rm -rf .venv build src/*.egg-info .pytest_cache .ruff_cache .hypothesis

@@ -1,1 +1,1 @@
-"""One module a table or figure of the papers: a claim, a short composition of stages, a report."""
+"""Experiments, grouped by paper: each a claim, the settings that matter, and a short composition of stages."""

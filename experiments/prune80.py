@@ -22,14 +22,14 @@ from typing import Literal
 
 from experiments import report
 from seq2slim.data.corpora import CorpusConfig
-from seq2slim.pipeline import results
-from seq2slim.pipeline.recipes import RECIPES, Recipe
-from seq2slim.pipeline.stage import differing, identity
-from seq2slim.pipeline.stages.evaluate import Compare, Evaluate
-from seq2slim.pipeline.stages.prune import Prune
-from seq2slim.pipeline.stages.text import Text
-from seq2slim.pipeline.stages.train import Retrain, Train
 from seq2slim.plots.loss_curve import loss_through_pruning
+from seq2slim.recipes import RECIPES, Recipe
+from seq2slim.runs import results
+from seq2slim.runs.stage import differing, identity
+from seq2slim.stages.evaluate import Compare, Evaluate
+from seq2slim.stages.prune import Prune
+from seq2slim.stages.text import Text
+from seq2slim.stages.train import Retrain, Train
 
 
 @dataclass(frozen=True)

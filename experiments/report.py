@@ -4,8 +4,8 @@ from pathlib import Path
 
 from seq2slim.data.corpora import CorpusConfig
 from seq2slim.files import write_atomically
-from seq2slim.pipeline import results
-from seq2slim.pipeline.stage import Stage, identity
+from seq2slim.runs import results
+from seq2slim.runs.stage import Stage, identity
 from seq2slim.training.metrics import METRICS, read_metrics
 
 
@@ -22,7 +22,7 @@ def seconds(runner, stage: Stage) -> float | None:
 
 def validation_curve(runner, stage: Stage) -> list[tuple[int, float]]:
     """(step, validation loss in nats per target token) of each validation of a finished training stage."""
-    lines = read_metrics(runner.home(stage) / METRICS)
+    lines = read_metrics(runner.run_dir(stage) / METRICS)
     return [(line["step"], line["valid_loss"]) for line in lines if "valid_loss" in line]
 
 

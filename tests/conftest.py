@@ -51,11 +51,11 @@ class SmokeRun(NamedTuple):
         return {row["label"]: row for row in self.rows if "beam_bleu" in row}
 
     def evaluation(self, label: str) -> Path:
-        """The home of the stage that yielded a model's row."""
+        """The run directory of the stage that yielded a model's row."""
         return self.runs / f"evaluate-{self.models[label]['identity'][:16]}"
 
-    def home(self, label: str) -> Path:
-        """The home of the stage that made a model."""
+    def run_dir(self, label: str) -> Path:
+        """The run directory of the stage that made a model."""
         return self.runs / json.loads((self.evaluation(label) / "config.json").read_text())["options"]["parent"]
 
 
@@ -69,7 +69,7 @@ class Toy(NamedTuple):
     """A runs folder with a trained, pruned and retrained tiny model, and the command line as a person types it."""
 
     runs: Path
-    homes: dict[str, Path]  # by label of prune80
+    run_dirs: dict[str, Path]  # by label of prune80
 
     def type(self, *words, input: bytes = b"", code: int = 0) -> subprocess.CompletedProcess:
         """`python -m seq2slim WORDS < input` in the runs folder's parent; fails unless it ends with `code`."""
@@ -102,4 +102,4 @@ def toy(smoke, tmp_path_factory):
     assert smoke.code == 0, smoke.output
     copied = smoke.copy(tmp_path_factory.mktemp("toy") / "runs")
     labels = ("baseline", "control", "pruned 80%", "retrained")
-    return Toy(copied.runs, {label: copied.home(label) for label in labels})
+    return Toy(copied.runs, {label: copied.run_dir(label) for label in labels})

@@ -4,15 +4,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from seq2slim.data import vocabulary
-from seq2slim.models import seq2seq
 from seq2slim.models.lstm import lstm_gates
 from seq2slim.pruning import lstm_subgroups
 from seq2slim.pruning.classes import GATES
-
-
-def test_models_and_data_pad_with_the_same_id():
-    assert seq2seq.PAD == vocabulary.PAD
 
 
 @pytest.mark.parametrize("part", ["feed-forward", "recurrent"])

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import seq2slim
-from seq2slim.pipeline.translator import Translator, load
+from seq2slim.inference.translator import Translator, load
 
 FOLDERS = {path.parent.name for path in Path(seq2slim.__file__).parent.glob("*/__init__.py")}
 ROOMS = sorted(FOLDERS - {"cli", "plots"})  # those two are for the command line and the experiments
@@ -41,7 +41,7 @@ assert not {"flax", "orbax", "sentencepiece", "sacrebleu", "tensorboardX", "rich
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
-def test_load_is_that_of_the_pipeline():
+def test_load_is_that_of_inference():
     assert seq2slim.load is load
     assert seq2slim.Translator is Translator
     with pytest.raises(AttributeError, match="no attribute 'lod'"):

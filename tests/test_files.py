@@ -1,4 +1,4 @@
-"""Files are whole or not there; the lock lets one process in at a time (tests/pipeline/test_faults.py)."""
+"""Files are whole or not there; the lock lets one process in at a time (tests/runs/test_faults.py)."""
 
 import hashlib
 import os

@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 
 import seq2slim
-from seq2slim.pipeline.export import load_model_file
-from seq2slim.pipeline.model_files import load_config, load_model
-from seq2slim.pipeline.rebuild import stage_of
-from seq2slim.pipeline.runner import Runner
-from seq2slim.pipeline.stage import home_name, identity
-from seq2slim.pipeline.stages.text import tokenised, vocabularies
+from seq2slim.inference.export import load_model_file
+from seq2slim.inference.model_files import load_config, load_model
+from seq2slim.inference.text_files import tokenised, vocabularies
+from seq2slim.runs.runner import Runner
+from seq2slim.runs.stage import identity, run_name
+from seq2slim.stages.rebuild import stage_of
 from seq2slim.storage import CODECS
 
 FORMATS = Path(__file__).parent / "fixtures" / "formats"
@@ -31,7 +31,7 @@ class Old(NamedTuple):
     runs: Path
     models: Path
 
-    def home(self, kind: str) -> Path:
+    def run_dir(self, kind: str) -> Path:
         """The one run folder of a kind."""
         (name,) = (name for name, facts in HOMES.items() if facts["kind"] == kind)
         return self.runs / name
@@ -81,9 +81,9 @@ def test_the_fixtures_are_all_here():
 @pytest.mark.parametrize("name", HOMES)
 def test_a_stage_is_rebuilt_and_counts_as_finished(old, name):
     stage, expected = stage_of(old.runs / name), HOMES[name]
-    assert (stage.kind, identity(stage), home_name(stage)) == (expected["kind"], expected["identity"], name)
+    assert (stage.kind, identity(stage), run_name(stage)) == (expected["kind"], expected["identity"], name)
     runner = Runner(old.runs)
-    assert runner.home(stage) == old.runs / name
+    assert runner.run_dir(stage) == old.runs / name
     planned = runner.plan(stage, show=False)
     assert [step.state for step in planned] == (["cached"] if expected["finished"] else ["cached", "resumes"])
     assert runner.is_finished(stage) == expected["finished"]
@@ -104,9 +104,9 @@ def test_a_model_of_a_run_folder_is_read(old, name):
 def test_a_model_file_is_read(old, name):
     whole = load_model_file(old.models / name)
     assert_as_it_was(whole.model, FILES[name])
-    assert whole.model.config == load_config(old.home("retrain"))
+    assert whole.model.config == load_config(old.run_dir("retrain"))
     assert [side.decode([7, 9]) for side in whole[1:]] == [
-        side.decode([7, 9]) for side in vocabularies(old.home("retrain"))
+        side.decode([7, 9]) for side in vocabularies(old.run_dir("retrain"))
     ]
 
 
@@ -117,7 +117,7 @@ def test_the_lossless_file_is_the_model():
 
 
 def test_a_run_folder_translates(old):
-    assert_translates_as_it_did(old.home("retrain"), HOMES[old.home("retrain").name])
+    assert_translates_as_it_did(old.run_dir("retrain"), HOMES[old.run_dir("retrain").name])
 
 
 @pytest.mark.parametrize("name", FILES)
@@ -127,22 +127,22 @@ def test_a_model_file_translates(old, name):
 
 @pytest.mark.parametrize("kind", ["text", "retold"])
 def test_token_ids_are_read(old, kind):
-    corpus, result = tokenised(old.home(kind)), HOMES[old.home(kind).name]["result"]
+    corpus, result = tokenised(old.run_dir(kind)), HOMES[old.run_dir(kind).name]["result"]
     assert {split: dict(corpus[split].counts) for split in result} == result
-    source, target = vocabularies(old.home(kind))
+    source, target = vocabularies(old.run_dir(kind))
     first = corpus["test"]
     assert source.decode(first.source[0]).split() == target.decode(first.target[0]).split()[::-1]
 
 
 def test_an_interrupted_training_goes_on_from_its_save(old, capsys):
-    home, expected = old.runs / UNFINISHED, EXPECTED["resumed"]
-    before = (home / "metrics.jsonl").read_bytes()
-    runner, stage = Runner(old.runs), stage_of(home)
-    assert runner.run(stage) == [home]
+    run_dir, expected = old.runs / UNFINISHED, EXPECTED["resumed"]
+    before = (run_dir / "metrics.jsonl").read_bytes()
+    runner, stage = Runner(old.runs), stage_of(run_dir)
+    assert runner.run(stage) == [run_dir]
     assert f"going on from step {expected['from_step']} of 30" in capsys.readouterr().out
     assert runner.done(stage)["resumed"]
     assert runner.result(stage) == expected["result"]
-    after = (home / "metrics.jsonl").read_bytes()
+    after = (run_dir / "metrics.jsonl").read_bytes()
     assert after.startswith(before)
     (loss,) = (row["valid_loss"] for row in map(json.loads, after.splitlines()[-1:]))
     assert loss == pytest.approx(expected["valid_loss"], rel=1e-3)

@@ -5,22 +5,24 @@
     model = seq2slim.load("runs/retrain-...")
     model.translate(["a sentence", "another one"], beam=5)
 
-The rooms are `pruning` (works on anyone's JAX model), `data`, `models`, `losses`, `decoding`, `training`, `storage`,
-`distillation`, `evaluation` and `pipeline`; each is imported when it is first used.
+Packages, each imported when it is first used: `pruning` (works on any JAX model), `data`, `models`, `losses`,
+`decoding`, `training`, `evaluation`, `distillation`, `storage`, `recipes`, `inference`, `runs` and `stages`.
 """
 
 import importlib
 
-_LAZY = {"load": "seq2slim.pipeline.translator", "Translator": "seq2slim.pipeline.translator"}
-_ROOMS = (
-    "data", "decoding", "distillation", "evaluation", "losses", "models", "pipeline", "pruning", "storage", "training",
+_FROM_INFERENCE = ("Translator", "load")
+_PACKAGES = (
+    "data", "decoding", "distillation", "evaluation", "inference", "losses", "models", "pruning", "recipes", "runs",
+    "stages", "storage", "training",
 )  # fmt: skip
-__all__ = [*_LAZY, *_ROOMS]
+__all__ = [*_FROM_INFERENCE, *_PACKAGES]
 
 
 def __getattr__(name: str):
-    if name in _LAZY:
-        return getattr(importlib.import_module(_LAZY[name]), name)
-    if name in _ROOMS:
-        return importlib.import_module(f"{__name__}.{name}")
+    """Imports on first use (PEP 562), so that `import seq2slim.pruning` brings nothing else along."""
+    if name in _FROM_INFERENCE:
+        return getattr(importlib.import_module("seq2slim.inference.translator"), name)
+    if name in _PACKAGES:
+        return importlib.import_module(f"seq2slim.{name}")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -8,15 +8,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from experiments import prune80, study
+from experiments import prune80
+from experiments.see2016 import study
 from seq2slim import cli
-from seq2slim.cli.experiments import claims
+from seq2slim.cli.experiments import find_experiments
 from seq2slim.cli.options import SCREEN, typed
 from seq2slim.cli.program import COMMANDS
-from seq2slim.cli.runs import run_home
+from seq2slim.cli.runs import find_run
 from seq2slim.cli.train import Options
-from seq2slim.pipeline.model_files import load_model
-from seq2slim.pipeline.recipes import RECIPES
+from seq2slim.inference.model_files import load_model
+from seq2slim.recipes import RECIPES
 
 
 def last_line(done) -> str:
@@ -28,22 +29,22 @@ def test_train_prune_retrain_make_the_runs_that_an_experiment_makes(toy):
     folder = toy.runs.parent
     done = toy.type("train", "--recipe", "tiny", "--corpus.name", "reverse", "-o", "first")
     assert last_line(done) == "first"
-    assert (folder / "first").resolve() == toy.homes["baseline"].resolve()
+    assert (folder / "first").resolve() == toy.run_dirs["baseline"].resolve()
     pruned = last_line(toy.type("prune", "--run", "first"))
-    assert (folder / pruned).resolve() == toy.homes["pruned 80%"].resolve()
+    assert (folder / pruned).resolve() == toy.run_dirs["pruned 80%"].resolve()
     retrained = last_line(toy.type("retrain", "--run", pruned))
-    assert (folder / retrained).resolve() == toy.homes["retrained"].resolve()
+    assert (folder / retrained).resolve() == toy.run_dirs["retrained"].resolve()
     # By its name alone, and of a dense model: the control.
-    assert (folder / last_line(toy.type("retrain", "--run", toy.homes["baseline"].name))).resolve() == toy.homes[
+    assert (folder / last_line(toy.type("retrain", "--run", toy.run_dirs["baseline"].name))).resolve() == toy.run_dirs[
         "control"
     ].resolve()
 
 
 def test_options_are_taken_and_pruned_weights_stay_at_zero(toy):
     words = ["--scheme", "class_uniform", "--sparsity", 0.3]
-    pruned = last_line(toy.type("prune", "--run", toy.homes["baseline"], *words))
+    pruned = last_line(toy.type("prune", "--run", toy.run_dirs["baseline"], *words))
     retrained = last_line(toy.type("retrain", "--run", pruned, "--training.max-steps", 3, "--seed", 7))
-    before, after = (load_model(toy.runs.parent / home) for home in (pruned, retrained))
+    before, after = (load_model(toy.runs.parent / run_dir) for run_dir in (pruned, retrained))
     kernels = [model.params["decoder"]["layer_1"]["kernel"] for model in (before, after)]
     assert np.mean(np.asarray(kernels[0]) == 0) == pytest.approx(0.3, abs=1e-3)
     assert ((np.asarray(kernels[1]) == 0) == (np.asarray(kernels[0]) == 0)).all()
@@ -57,14 +58,14 @@ def test_options_are_taken_and_pruned_weights_stay_at_zero(toy):
 def test_evaluate_says_what_the_experiment_says(toy, smoke):
     files = [toy.runs / "cache" / "reverse" / f"test.{side}" for side in ("letters", "reversed")]
     row = smoke.models["retrained"]
-    shown = toy.type("evaluate", "--run", toy.homes["retrained"], "--test", *files).stdout.decode()
+    shown = toy.type("evaluate", "--run", toy.run_dirs["retrained"], "--test", *files).stdout.decode()
     said = dict(re.split(r"  +", line, maxsplit=1) for line in shown.splitlines() if "  " in line)
     assert said["BLEU greedy"] == f"{row['greedy_bleu']:.2f}"
     assert said["BLEU beam 5"] == f"{row['beam_bleu']:.2f}"
     assert said["signature"] == row["signature"]
     assert said["perplexity"].startswith(f"{row['perplexity']:.2f} of ")
     assert f"sparsity {row['sparsity']:.1%}" in said["weights"]
-    toy.type("export", toy.homes["retrained"], "-o", "whole.slim")
+    toy.type("export", toy.run_dirs["retrained"], "-o", "whole.slim")
     assert toy.type("evaluate", "--model", "whole.slim", "--test", *files).stdout.decode() == shown
 
 
@@ -72,7 +73,7 @@ def test_evaluate_needs_parallel_files(toy, tmp_path, capsys):
     (tmp_path / "one").write_text("a\n")
     (tmp_path / "two").write_text("a\nb\n")
     paths = [str(tmp_path / "one"), str(tmp_path / "two")]
-    assert cli.main(["evaluate", "--run", str(toy.homes["baseline"]), "--test", *paths]) == 2
+    assert cli.main(["evaluate", "--run", str(toy.run_dirs["baseline"]), "--test", *paths]) == 2
     assert "has 1 lines and" in capsys.readouterr().err
 
 
@@ -80,7 +81,7 @@ def test_evaluate_takes_its_options_and_refuses_them_before_the_work(toy, tmp_pa
     paths = [tmp_path / side for side in ("source", "reference")]
     for path, side in zip(paths, ("letters", "reversed")):
         path.write_text("".join(f"{line}\n" for line in toy.lines("test", side)[:8]))
-    command = ["evaluate", "--run", str(toy.homes["retrained"]), "--test", *map(str, paths)]
+    command = ["evaluate", "--run", str(toy.run_dirs["retrained"]), "--test", *map(str, paths)]
     assert cli.main([*command, "--beam", "2", "--tokenize", "none", "--replace-unknown", "copy"]) == 0
     shown = capsys.readouterr().out
     found = re.findall(r"BLEU (greedy|beam 2) +([\d.]+)", shown)
@@ -93,19 +94,21 @@ def test_evaluate_takes_its_options_and_refuses_them_before_the_work(toy, tmp_pa
 
 
 def test_inspect_shows_lineage_metrics_and_weights(toy, capsys):
-    assert cli.main(["inspect", str(toy.homes["retrained"])]) == 0
+    assert cli.main(["inspect", str(toy.run_dirs["retrained"])]) == 0
     shown = capsys.readouterr().out
-    names = [toy.homes[label].name for label in ("baseline", "pruned 80%", "retrained")]
+    names = [toy.run_dirs[label].name for label in ("baseline", "pruned 80%", "retrained")]
     places = [shown.index(f"\n  {name}\n") for name in names]
     assert places == sorted(places)
-    model = load_model(toy.homes["retrained"])
+    model = load_model(toy.run_dirs["retrained"])
     leaf = np.asarray(model.params["softmax"]["kernel"])
     assert re.search(rf"softmax +{leaf.size:,} +{np.count_nonzero(leaf):,} ", shown)
-    last = json.loads((toy.homes["retrained"] / "metrics.jsonl").read_text().splitlines()[-1])
+    last = json.loads((toy.run_dirs["retrained"] / "metrics.jsonl").read_text().splitlines()[-1])
     assert f"step {last['step']}, valid_loss {last['valid_loss']:.5g}" in shown
 
 
-@pytest.mark.parametrize("words", [*([command] for command in COMMANDS), *(["run", name] for name in claims())])
+@pytest.mark.parametrize(
+    "words", [*([command] for command in COMMANDS), *(["run", name] for name in find_experiments())]
+)
 def test_help_fits_a_screen(words, capsys, monkeypatch):
     monkeypatch.setenv("COLUMNS", "80")
     with contextlib.suppress(SystemExit):
@@ -142,7 +145,7 @@ def test_all_help_shows_the_groups(capsys):
     ],
 )
 def test_a_mistake_is_answered_with_what_is_right(toy, words, told, capsys, monkeypatch):
-    baseline = toy.homes["baseline"]
+    baseline = toy.run_dirs["baseline"]
     monkeypatch.setenv("SEQ2SLIM_RUNS", str(toy.runs))
     names = {
         "BASELINE": str(baseline),
@@ -158,13 +161,13 @@ def test_a_mistake_is_answered_with_what_is_right(toy, words, told, capsys, monk
 
 
 def test_a_run_is_found_from_inside_its_folder(toy, capsys, monkeypatch):
-    home = toy.homes["pruned 80%"]
-    monkeypatch.chdir(home)
-    assert run_home(Path(".")) == home.resolve()
+    run_dir = toy.run_dirs["pruned 80%"]
+    monkeypatch.chdir(run_dir)
+    assert find_run(Path(".")) == run_dir.resolve()
     assert cli.main(["inspect", "."]) == 0
-    assert f"  {home.name}\n" in capsys.readouterr().out
-    assert cli.main(["prune", "--run", str(toy.homes["baseline"])]) == 0
-    assert Path(capsys.readouterr().out.splitlines()[-1]).resolve() == home.resolve()
+    assert f"  {run_dir.name}\n" in capsys.readouterr().out
+    assert cli.main(["prune", "--run", str(toy.run_dirs["baseline"])]) == 0
+    assert Path(capsys.readouterr().out.splitlines()[-1]).resolve() == run_dir.resolve()
 
 
 def test_of_an_option_typed_twice_the_last_counts():
@@ -183,10 +186,10 @@ def test_every_recipe_can_be_typed():
 
 def test_a_model_file_translates_as_the_run_it_was_made_from(toy):
     folder = toy.runs.parent
-    said = toy.type("export", toy.homes["retrained"], "-o", "model.slim").stdout.decode()
+    said = toy.type("export", toy.run_dirs["retrained"], "-o", "model.slim").stdout.decode()
     assert said == f"model.slim: {(folder / 'model.slim').stat().st_size:,} bytes\n"
     lines = ("\n".join([*toy.lines("test", "letters")[:20], "", "x y z"]) + "\n").encode()
-    from_run = toy.type("translate", "--run", toy.homes["retrained"], input=lines).stdout
+    from_run = toy.type("translate", "--run", toy.run_dirs["retrained"], input=lines).stdout
     assert toy.type("translate", "--model", "model.slim", input=lines).stdout == from_run
     shown = toy.type("inspect", "model.slim").stdout.decode()
     assert re.search(r"attention/kernel +4,608 +[\d,]+ +float32", shown)
@@ -194,7 +197,7 @@ def test_a_model_file_translates_as_the_run_it_was_made_from(toy):
     for command in (["translate", "--model", "cut.slim"], ["inspect", "cut.slim"]):
         (line,) = toy.type(*command, code=2).stderr.decode().splitlines()
         assert "cut.slim" in line
-    both = toy.type("translate", "--model", "model.slim", "--run", toy.homes["retrained"], code=2)
+    both = toy.type("translate", "--model", "model.slim", "--run", toy.run_dirs["retrained"], code=2)
     assert b"not both" in both.stderr
 
 
@@ -221,7 +224,7 @@ def test_a_variant_goes_the_whole_way(toy):
 
 def test_distil_corpus_writes_pairs_that_can_be_verified(toy):
     source = toy.runs / "cache" / "reverse" / "test.letters"
-    words = ["distil-corpus", "--teacher", toy.homes["baseline"], "--corpus", source, "-o", "distilled", "--beam", 2]
+    words = ["distil-corpus", "--teacher", toy.run_dirs["baseline"], "--corpus", source, "-o", "distilled", "--beam", 2]
     assert last_line(toy.type(*words)) == "distilled"
     folder = toy.runs.parent / "distilled"
     pairs = {side: (folder / f"pairs.{side}").read_text().splitlines() for side in ("source", "target", "lines")}

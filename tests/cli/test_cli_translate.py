@@ -14,19 +14,19 @@ from seq2slim import cli
 from seq2slim.cli import translate
 from seq2slim.data.corpora.lines import forgiving_lines
 from seq2slim.decoding import LengthPenalty
-from seq2slim.pipeline import translator
+from seq2slim.inference import translator
 
 
 @pytest.fixture(scope="module")
 def model(toy):
     """The same model by the Python API, searching as by default."""
-    return seq2slim.load(toy.homes["retrained"])
+    return seq2slim.load(toy.run_dirs["retrained"])
 
 
 def test_it_translates(toy):
     """The toy's target is its source reversed, and the model has learnt it."""
     sources, references = toy.lines("test", "letters"), toy.lines("test", "reversed")
-    out = toy.type("translate", "--run", toy.homes["baseline"], input="\n".join(sources).encode()).stdout.decode()
+    out = toy.type("translate", "--run", toy.run_dirs["baseline"], input="\n".join(sources).encode()).stdout.decode()
     lines = out.split("\n")
     assert lines.pop() == ""
     assert len(lines) == len(references)
@@ -55,7 +55,7 @@ ODD = {
 def odd(toy):
     """All odd lines in one input, a byte order mark at its head and no newline at its end."""
     return toy.type(
-        "translate", "--run", toy.homes["retrained"], "--scores", "--window", "5",
+        "translate", "--run", toy.run_dirs["retrained"], "--scores", "--window", "5",
         input=b"\xef\xbb\xbf" + b"\n".join(ODD),
     )  # fmt: skip
 
@@ -88,7 +88,7 @@ def test_what_was_done_to_odd_lines_is_told_once_a_kind(odd):
 def test_n_best_prints_blocks_of_that_many_lines_with_scores(toy, model):
     source = "a b c\n\nx y\n"
     out = toy.type(
-        "translate", "--run", toy.homes["retrained"], "--n-best", 3, "--beam", 4, "--scores", "--length-penalty",
+        "translate", "--run", toy.run_dirs["retrained"], "--n-best", 3, "--beam", 4, "--scores", "--length-penalty",
         "power", "--alpha", 0.5, input=source.encode(),
     ).stdout.decode()  # fmt: skip
     lines = [line.split("\t") for line in out.splitlines()]
@@ -104,19 +104,19 @@ def test_n_best_prints_blocks_of_that_many_lines_with_scores(toy, model):
 
 
 def test_the_dictionary_is_learnt_once_and_kept_in_the_run(toy):
-    home = toy.homes["baseline"]
-    done = toy.type("translate", "--run", home, "--beam", 1, "--replace-unknown", "dictionary", input=b"a b c\n")
+    run_dir = toy.run_dirs["baseline"]
+    done = toy.type("translate", "--run", run_dir, "--beam", 1, "--replace-unknown", "dictionary", input=b"a b c\n")
     assert "learning the dictionary" in done.stderr.decode()
     assert "dictionary: 4,000/4,000" in done.stderr.decode()
-    header, *rows = (home / "dictionary.tsv").read_text().splitlines()
+    header, *rows = (run_dir / "dictionary.tsv").read_text().splitlines()
     assert header.split("\t") == ["source", "target", "count", "probability"]
     told = []
-    kept = seq2slim.load(home).dictionary(told.append)
+    kept = seq2slim.load(run_dir).dictionary(told.append)
     assert (list(kept.items()), told) == ([tuple(row.split("\t")[:2]) for row in rows], [])
     # Held: where the run is read-only, the training set would else be decoded at each call.
-    again = seq2slim.load(home)
+    again = seq2slim.load(run_dir)
     first = again.dictionary()
-    (home / "dictionary.tsv").unlink()
+    (run_dir / "dictionary.tsv").unlink()
     assert again.dictionary() is first
     # Letters of the toy are copied: a model that has learnt to reverse them attends to the letter it writes.
     assert sum(source == target for source, target, *_ in (row.split("\t") for row in rows)) >= 10
@@ -126,7 +126,7 @@ def test_who_reads_no_further_ends_it_quietly(toy, tmp_path):
     (tmp_path / "in").write_text("a b c d\n" * 20_000)
     with (tmp_path / "in").open("rb") as source:
         process = subprocess.Popen(
-            toy.command("translate", "--run", toy.homes["retrained"], "--window", 200), stdin=source,
+            toy.command("translate", "--run", toy.run_dirs["retrained"], "--window", 200), stdin=source,
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=toy.runs.parent, env=toy.environment(),
         )  # fmt: skip
     assert process.stdout.readline() == b"d c b a\n"
@@ -141,7 +141,7 @@ def test_a_contradiction_is_told_in_one_line(toy, capsys):
         (["--n-best", "0"], "n_best must be at least 1, got 0"),
         (["--window", "0"], "--window is a number of lines, at least 1, got 0"),
     ):
-        assert cli.main(["translate", "--run", str(toy.homes["retrained"]), *words]) == 2
+        assert cli.main(["translate", "--run", str(toy.run_dirs["retrained"]), *words]) == 2
         assert capsys.readouterr() == ("", f"seq2slim: {told}\n")
 
 
@@ -203,7 +203,7 @@ def peak_memory(toy, folder, count: int) -> tuple[int, int]:
     draw = random.Random(0)
     lines = [" ".join(draw.choices("abcdefghijkl", k=draw.randint(2, 7))) for _ in range(997)]
     (folder / "in").write_text("".join(lines[row % 997] + "\n" for row in range(count)))
-    command = toy.command("translate", "--run", toy.homes["retrained"], "--beam", 1)
+    command = toy.command("translate", "--run", toy.run_dirs["retrained"], "--beam", 1)
     done = subprocess.run(
         [sys.executable, "-c", MEASURED, str(folder / "in"), str(folder / "out"), *command],
         capture_output=True, text=True, check=True, cwd=toy.runs.parent, env=toy.environment(),
@@ -243,7 +243,7 @@ def test_options_of_the_search_reach_it(toy, monkeypatch):
     monkeypatch.setattr("sys.stdout", out)
     words = ["--replace-unknown", "copy", "--limits", "paper", "--batch-size", "3", "--window", "7"]
     words += ["--alpha", "0.5", "--length-penalty", "gnmt"]
-    assert cli.main(["translate", "--run", str(toy.homes["retrained"]), *words]) == 0
+    assert cli.main(["translate", "--run", str(toy.run_dirs["retrained"]), *words]) == 0
     search = asked.pop("search")
     assert (search.limits, search.batch_size, search.length_penalty.alpha) == ("paper", 3, 0.5)
     assert asked == {"replace_unknown": "copy", "n_best": 1, "window": 7, "lines": ["a b", "c"]}
@@ -286,12 +286,12 @@ def test_unknown_words_are_replaced_by_the_source_word_they_attend_to(toy, few_w
 
 
 def test_an_exponent_without_a_penalty_is_refused(toy):
-    done = toy.type("translate", "--run", toy.homes["retrained"], "--alpha", 0.5, input=b"a b\n", code=2)
+    done = toy.type("translate", "--run", toy.run_dirs["retrained"], "--alpha", 0.5, input=b"a b\n", code=2)
     assert "--alpha is the exponent of a length penalty" in done.stderr.decode()
 
 
 def test_a_listing_whose_reader_has_gone_is_not_a_success(toy):
-    command = " ".join(toy.command("inspect", toy.homes["retrained"]))
+    command = " ".join(toy.command("inspect", toy.run_dirs["retrained"]))
     done = subprocess.run(
         ["bash", "-c", f"({command}; echo $? >&2) | true"], capture_output=True, text=True, check=False,
         cwd=toy.runs.parent, env=toy.environment(),

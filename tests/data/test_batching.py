@@ -20,7 +20,7 @@ from seq2slim.data.batching import (
 )
 from seq2slim.data.shapes import fit_shapes, ladder
 from seq2slim.data.tokenised import TokenisedSide, TokenisedSplit
-from seq2slim.data.vocabulary import BOS, EOS, PAD
+from seq2slim.special_ids import BOS, EOS, PAD
 
 
 def corpora_of(shortest_source):

@@ -71,45 +71,45 @@ def test_arrays_are_memory_mapped_and_typed(corpus, vocabularies, tmp_path):
 
 
 def test_reused_only_for_the_same_text_and_options(corpus, vocabularies, tmp_path, monkeypatch):
-    home = tmp_path / "ids"
-    tokenise(corpus, *vocabularies, home, 4)
-    written = home.stat().st_ino
-    tokenise(corpus, *vocabularies, home, 4)
-    assert home.stat().st_ino == written
-    assert len(tokenise(corpus, *vocabularies, home, 5)["train"]) == 5
-    assert len(tokenise(corpus, *vocabularies[::-1], home, 5)["train"]) == 5
-    assert json.loads((home / "manifest.json").read_text())["identity"]["max_length"] == 5
+    folder = tmp_path / "ids"
+    tokenise(corpus, *vocabularies, folder, 4)
+    written = folder.stat().st_ino
+    tokenise(corpus, *vocabularies, folder, 4)
+    assert folder.stat().st_ino == written
+    assert len(tokenise(corpus, *vocabularies, folder, 5)["train"]) == 5
+    assert len(tokenise(corpus, *vocabularies[::-1], folder, 5)["train"]) == 5
+    assert json.loads((folder / "manifest.json").read_text())["identity"]["max_length"] == 5
     assert [entry.name for entry in tmp_path.iterdir() if entry.name.startswith(".")] == []
 
 
 def test_damaged_arrays_are_refused_by_load_and_made_anew_by_tokenise(corpus, vocabularies, tmp_path):
-    home = tmp_path / "ids"
-    made = tokenise(corpus, *vocabularies, home)
+    folder = tmp_path / "ids"
+    made = tokenise(corpus, *vocabularies, folder)
     wanted = sentences(made["train"].source)
-    victim = home / "train.source.ids.npy"
+    victim = folder / "train.source.ids.npy"
     victim.write_bytes(victim.read_bytes()[:-8])
     with pytest.raises(ValueError):
-        TokenisedCorpus.load(home)
-    assert sentences(tokenise(corpus, *vocabularies, home)["train"].source) == wanted
-    np.save(home / "train.source.ids.npy", np.array([{}], dtype=object), allow_pickle=True)
+        TokenisedCorpus.load(folder)
+    assert sentences(tokenise(corpus, *vocabularies, folder)["train"].source) == wanted
+    np.save(folder / "train.source.ids.npy", np.array([{}], dtype=object), allow_pickle=True)
     with pytest.raises(ValueError):
-        TokenisedCorpus.load(home)
+        TokenisedCorpus.load(folder)
 
 
 def test_one_flipped_bit_is_found(corpus, vocabularies, tmp_path):
-    home = tmp_path / "ids"
-    tokenise(corpus, *vocabularies, home)
-    for victim in sorted(home.glob("*.npy")):
+    folder = tmp_path / "ids"
+    tokenise(corpus, *vocabularies, folder)
+    for victim in sorted(folder.glob("*.npy")):
         whole = victim.read_bytes()
         victim.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
         with pytest.raises(ValueError, match=rf"{victim.name} has changed since it was written"):
-            TokenisedCorpus.load(home)
+            TokenisedCorpus.load(folder)
         victim.write_bytes(whole)
-    TokenisedCorpus.load(home)
+    TokenisedCorpus.load(folder)
     for manifest in ("[]", "{}", '{"counts": {}, "sha256": []}'):
-        (home / "manifest.json").write_text(manifest)
+        (folder / "manifest.json").write_text(manifest)
         with pytest.raises(ValueError, match=r"manifest\.json is damaged"):
-            TokenisedCorpus.load(home)
+            TokenisedCorpus.load(folder)
 
 
 def test_nothing_left_to_train_on(corpus, vocabularies, tmp_path):

@@ -11,17 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sentencepiece import SentencePieceTrainer
 
-from seq2slim.data.vocabulary import (
-    BOS,
-    EOS,
-    KINDS,
-    PAD,
-    UNK,
-    Vocabulary,
-    VocabularyConfig,
-    train_vocabularies,
-)
+from seq2slim.data.vocabulary import KINDS, Vocabulary, VocabularyConfig, train_vocabularies
 from seq2slim.data.vocabulary.pieces import thin
+from seq2slim.special_ids import BOS, EOS, PAD, UNK
 
 WORDS = ["the", "quick", "brown", "fox", "jumps", "over", "a", "lazy", "dog", "while", "seven", "wizards", "box"]
 LINES = [" ".join(random.Random(seed).choices(WORDS, k=8)) for seed in range(300)]

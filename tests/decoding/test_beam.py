@@ -6,7 +6,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from beam_oracles import (
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from seq2slim.decoding.beam import beam_search
+from seq2slim.decoding.hypotheses import n_best
+from seq2slim.decoding.length_penalty import LengthPenalty
+from tests.support.beam_oracles import (
     BOS,
     EOS,
     PAD,
@@ -20,12 +26,6 @@ from beam_oracles import (
     random_table,
     table_step,
 )
-from hypothesis import given, settings
-from hypothesis import strategies as st
-
-from seq2slim.decoding.beam import beam_search
-from seq2slim.decoding.hypotheses import n_best
-from seq2slim.decoding.length_penalty import LengthPenalty
 
 IDS = {"pad": PAD, "bos": BOS, "eos": EOS}
 SENTENCES = np.arange(4, dtype=np.int32) * 101 + 1  # initial states: four different sentences

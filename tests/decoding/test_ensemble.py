@@ -3,7 +3,7 @@
 import numpy as np
 
 from seq2slim.decoding.ensemble import mean_of_probabilities
-from tests.decoding.beam_oracles import log_softmax
+from tests.support.beam_oracles import log_softmax
 
 
 def test_one_model_is_itself():

@@ -31,16 +31,16 @@ def said(line):
     return [first, first._replace(text="or", log_prob=-9.0 - line, score=-3.0)]
 
 
-def write(home, orders=((5, 0, 3), (4, 1))):
-    shards = home / "shards"
+def write(folder, orders=((5, 0, 3), (4, 1))):
+    shards = folder / "shards"
     shards.mkdir(parents=True)
     for index, lines in enumerate(orders):
         write_shard(shard_path(shards, index), map(said, lines), SOURCES)
-    return write_corpus(home, shards, len(orders), SOURCES, {"teachers": TEACHERS, "beam": 2})
+    return write_corpus(folder, shards, len(orders), SOURCES, {"teachers": TEACHERS, "beam": 2})
 
 
 @pytest.fixture
-def home(tmp_path):
+def folder(tmp_path):
     write(tmp_path)
     assert verify(tmp_path, SOURCES, TEACHERS, decode) == []
     return tmp_path
@@ -78,8 +78,8 @@ def test_more_shards_than_files_that_may_be_open(tmp_path):
     assert (tmp_path / TARGET).read_text() == "".join(f"b {line}\n" for line in range(100))
 
 
-def test_what_is_counted(home):
-    counts = read_manifest(home)["counts"]
+def test_what_is_counted(folder):
+    counts = read_manifest(folder)["counts"]
     assert counts == {"lines": 6, "decoded": 5, "dropped": 2, "empty": 1, "cut": 1, "hypotheses": 10}
 
 
@@ -128,50 +128,50 @@ DAMAGES = {
 
 @pytest.mark.parametrize("damage", DAMAGES)
 @pytest.mark.parametrize("resealed", [False, True])
-def test_damage_is_found(home, damage, resealed):
+def test_damage_is_found(folder, damage, resealed):
     """Also where the manifest's checksums were made to fit."""
     name, change, complaint = DAMAGES[damage]
-    changed(home / name, change)
+    changed(folder / name, change)
     if resealed:
-        manifest = json.loads((home / MANIFEST).read_text())
-        manifest["files"] = {name: file_facts(home / name) for name in (N_BEST, TARGET)}
-        (home / MANIFEST).write_text(json.dumps(manifest))
-    found = verify(home, SOURCES)
+        manifest = json.loads((folder / MANIFEST).read_text())
+        manifest["files"] = {name: file_facts(folder / name) for name in (N_BEST, TARGET)}
+        (folder / MANIFEST).write_text(json.dumps(manifest))
+    found = verify(folder, SOURCES)
     assert any(re.search(complaint, line) for line in found), found
     assert any("has changed" in line for line in found) != resealed
 
 
 @pytest.mark.parametrize("name", [N_BEST, TARGET])
 @pytest.mark.parametrize("resealed", [False, True])
-def test_a_byte_that_is_no_text_is_found_and_nothing_decoded(home, name, resealed):
-    content = (home / name).read_bytes()
-    (home / name).write_bytes(content.replace(b"says four", b"says \xffour"))
+def test_a_byte_that_is_no_text_is_found_and_nothing_decoded(folder, name, resealed):
+    content = (folder / name).read_bytes()
+    (folder / name).write_bytes(content.replace(b"says four", b"says \xffour"))
     if resealed:
-        manifest = json.loads((home / MANIFEST).read_text())
-        manifest["files"][name] = file_facts(home / name)
-        (home / MANIFEST).write_text(json.dumps(manifest))
-    found = verify(home, SOURCES, TEACHERS, lambda lines: pytest.fail("decoded a damaged corpus"))
+        manifest = json.loads((folder / MANIFEST).read_text())
+        manifest["files"][name] = file_facts(folder / name)
+        (folder / MANIFEST).write_text(json.dumps(manifest))
+    found = verify(folder, SOURCES, TEACHERS, lambda lines: pytest.fail("decoded a damaged corpus"))
     assert re.search(rf"damaged: .*{name}.*line \d+", found[-1]), found
 
 
-def test_a_wrong_teacher_is_found(home):
-    (complaint,) = verify(home, SOURCES, ["a1"])
+def test_a_wrong_teacher_is_found(folder):
+    (complaint,) = verify(folder, SOURCES, ["a1"])
     assert "not from ['a1']" in complaint
 
     def other(lines):
         return {line: [own._replace(log_prob=own.log_prob - 0.01) for own in said(line)] for line in lines}
 
-    (complaint,) = verify(home, SOURCES, TEACHERS, other, sample=2)
+    (complaint,) = verify(folder, SOURCES, TEACHERS, other, sample=2)
     assert "2 of 2 lines come out otherwise, the first is source line 0" in complaint
 
 
-def test_other_sources_are_found(home):
-    assert any("source line 1" in line for line in verify(home, ["one", "zwei", *SOURCES[2:]]))
-    assert any("for 7 source lines" in line for line in verify(home, [*SOURCES, "more"]))
+def test_other_sources_are_found(folder):
+    assert any("source line 1" in line for line in verify(folder, ["one", "zwei", *SOURCES[2:]]))
+    assert any("for 7 source lines" in line for line in verify(folder, [*SOURCES, "more"]))
 
 
-def test_an_unfinished_corpus_is_none(home):
-    (home / MANIFEST).unlink()
-    assert "no finished teacher corpus" in verify(home, SOURCES)[0]
-    (home / MANIFEST).write_text('{"format": "other"}')
-    assert "'other'" in verify(home, SOURCES)[0]
+def test_an_unfinished_corpus_is_none(folder):
+    (folder / MANIFEST).unlink()
+    assert "no finished teacher corpus" in verify(folder, SOURCES)[0]
+    (folder / MANIFEST).write_text('{"format": "other"}')
+    assert "'other'" in verify(folder, SOURCES)[0]

@@ -17,7 +17,7 @@ def words_of(row):
 
 
 @pytest.fixture
-def home(tmp_path):
+def folder(tmp_path):
     for index, rows in enumerate(([2], [1, 0])):
         words = np.concatenate([words_of(row) for row in rows])
         write_shard(shard_path(tmp_path, index), np.array(rows), words, -words / 7)
@@ -32,8 +32,8 @@ def batch(ids, lengths, steps=5):
     return Batch(np.zeros((len(ids), 1), np.int32), target, target, np.array(ids, np.int32))
 
 
-def test_a_batch_gets_its_lines(home):
-    store = TopKStore(home)
+def test_a_batch_gets_its_lines(folder):
+    store = TopKStore(folder)
     assert store.k == K
     found = store.of(batch([5, -1, 1], [4, 0, 3]))
     assert found.words.shape == found.log_probs.shape == (5, 3, K)
@@ -46,18 +46,18 @@ def test_a_batch_gets_its_lines(home):
 
 
 @pytest.mark.parametrize(("line", "length"), [(1, 2), (0, 3), (99, 1), (4, 2)])
-def test_a_line_that_is_not_there_or_has_another_length_is_refused(home, line, length):
+def test_a_line_that_is_not_there_or_has_another_length_is_refused(folder, line, length):
     with pytest.raises(ValueError, match=f"line {line} has {length} target positions"):
-        TopKStore(home).of(batch([line], [length]))
+        TopKStore(folder).of(batch([line], [length]))
 
 
 def test_positions_count_eos():
     np.testing.assert_array_equal(positions(LENGTHS), [0, 3, 4, 8])
 
 
-def test_a_missing_shard_and_arrays_that_do_not_fit_are_refused(home):
+def test_a_missing_shard_and_arrays_that_do_not_fit_are_refused(folder):
     with pytest.raises(ValueError, match="4 target positions stand in no shard"):
-        write_store(home, home, 1, LENGTHS, LINES, K)
-    np.save(home / "lines.npy", LINES[:2])
+        write_store(folder, folder, 1, LENGTHS, LINES, K)
+    np.save(folder / "lines.npy", LINES[:2])
     with pytest.raises(ValueError, match="do not belong together"):
-        TopKStore(home)
+        TopKStore(folder)

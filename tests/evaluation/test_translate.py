@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 from seq2slim.data.batching import Batch
-from seq2slim.data.vocabulary import BOS, EOS, PAD, UNK, Vocabulary, VocabularyConfig
+from seq2slim.data.vocabulary import Vocabulary, VocabularyConfig
 from seq2slim.decoding.beam import beam_search
 from seq2slim.evaluation.translate import UnknownWords, search_lines, translate
+from seq2slim.special_ids import BOS, EOS, PAD, UNK
 
 LINES = ["a b c", "", "d a", "b e b b", "c"]  # "e" is outside the vocabulary
 WIDTH = 6

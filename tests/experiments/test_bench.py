@@ -9,8 +9,10 @@ import jax.extend.core
 import numpy as np
 import pytest
 
-from experiments import bench, bench_ours, bench_process
-from experiments.bench import OURS, PEER, PEER_HUGE
+from experiments.bench import bench
+from experiments.bench import ours as bench_ours
+from experiments.bench import processes as bench_process
+from experiments.bench.bench import OURS, PEER, PEER_HUGE
 from seq2slim.data.batching import Batch
 from seq2slim.models import Seq2Seq, Seq2SeqConfig, init_params
 from seq2slim.training.step import batch_losses
@@ -38,7 +40,7 @@ def quickly(monkeypatch):
     started = bench_process.printed
 
     def printed(command, huge_pages):
-        if command[1:3] == ["-m", "experiments.bench_ours"]:
+        if command[1:3] == ["-m", "experiments.bench.ours"]:
             assert huge_pages
             return bench_ours.measure(command[3:])
         return started(command, huge_pages)
@@ -173,7 +175,7 @@ def test_a_process_gets_its_huge_pages_and_no_foreign_kernels(tmp_path, monkeypa
 
 
 def test_our_side_is_a_program():
-    answer = bench_process.printed([sys.executable, "-m", "experiments.bench_ours", "gemm", "32"], huge_pages=True)
+    answer = bench_process.printed([sys.executable, "-m", "experiments.bench.ours", "gemm", "32"], huge_pages=True)
     assert answer["gflop_per_s"] == max(answer["xla_gflop_per_s"], answer["blas_gflop_per_s"]) > 0
 
 

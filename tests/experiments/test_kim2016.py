@@ -6,15 +6,17 @@ from dataclasses import replace
 
 import pytest
 
-from experiments import kim2016, kim2016_report
+from experiments.kim2016 import kim2016
+from experiments.kim2016 import report as kim2016_report
 from seq2slim.cli.options import parse
-from seq2slim.pipeline.distillation_recipes import DISTILLATION_RECIPES, equal_size, weights_of
-from seq2slim.pipeline.runner import RunOptions
-from seq2slim.pipeline.stage import parents
-from seq2slim.pipeline.stages.decode import Decode, Join, Select
-from seq2slim.pipeline.stages.prune import Prune
-from seq2slim.pipeline.stages.text import Text
-from seq2slim.pipeline.stages.words import StoreWords
+from seq2slim.recipes.distillation import DISTILLATION_RECIPES, equal_size, weights_of
+from seq2slim.runs.runner import RunOptions
+from seq2slim.runs.stage import parents
+from seq2slim.stages.decode import Decode, Join
+from seq2slim.stages.prune import Prune
+from seq2slim.stages.relabel import Select
+from seq2slim.stages.text import Text
+from seq2slim.stages.words import StoreWords
 
 TOY = kim2016.smoke(kim2016.Config())
 DISTILLED = "Seq-KD + Seq-Inter"

@@ -16,20 +16,21 @@ import sacrebleu
 from experiments import prune80
 from seq2slim.cli.options import parse
 from seq2slim.data.corpora import CorpusConfig
-from seq2slim.data.vocabulary import BOS, EOS, Vocabulary
+from seq2slim.data.vocabulary import Vocabulary
 from seq2slim.models import Seq2SeqConfig
-from seq2slim.pipeline import results
-from seq2slim.pipeline.recipes import RECIPES
-from seq2slim.pipeline.runner import RunOptions
+from seq2slim.recipes import RECIPES
+from seq2slim.runs import results
+from seq2slim.runs.runner import RunOptions
+from seq2slim.special_ids import BOS, EOS
 from seq2slim.training.checkpoints import Checkpoints
-from tests.models.numpy_seq2seq import translate
+from tests.support.numpy_seq2seq import translate
 
 LABELS = ["baseline", "control", "pruned 80%", "retrained"]
 
 
 def params_of(smoke, label):
     """name -> array, as saved."""
-    _, params = Checkpoints(smoke.home(label) / "model").restore_item("params")
+    _, params = Checkpoints(smoke.run_dir(label) / "model").restore_item("params")
     return {jax.tree_util.keystr(path): np.asarray(leaf) for path, leaf in jax.tree_util.tree_leaves_with_path(params)}
 
 
@@ -77,13 +78,13 @@ class TestSmoke:
         assert removed.max() <= stayed.min()  # over all classes together: class-blind
 
     def test_the_control_is_trained_on_exactly_as_the_pruned_model_is(self, smoke):
-        stages = [json.loads((smoke.home(label) / "done.json").read_text()) for label in ("control", "retrained")]
+        stages = [json.loads((smoke.run_dir(label) / "done.json").read_text()) for label in ("control", "retrained")]
         control, retrained = (stage["options"] for stage in stages)
         assert stages[0]["result"]["steps"] == stages[1]["result"]["steps"] > 0
         assert control["training"] == retrained["training"]
         assert control["seed"] == retrained["seed"]
-        assert control["parent"] == smoke.home("baseline").name
-        assert retrained["parent"] == smoke.home("pruned 80%").name
+        assert control["parent"] == smoke.run_dir("baseline").name
+        assert retrained["parent"] == smoke.run_dir("pruned 80%").name
 
     @pytest.mark.parametrize("kind", ["greedy", "beam"])
     def test_bleu_is_that_of_the_translations_on_disk(self, smoke, kind):
@@ -108,11 +109,11 @@ class TestSmoke:
         ],
     )
     def test_perplexities_are_those_of_a_plain_loop(self, smoke, label, column, split):
-        home = smoke.home(label)
-        facts = json.loads((home / "model.json").read_text())
-        _, params = Checkpoints(home / "model").restore_item("params")
+        run_dir = smoke.run_dir(label)
+        facts = json.loads((run_dir / "model.json").read_text())
+        _, params = Checkpoints(run_dir / "model").restore_item("params")
         params = jax.tree.map(lambda leaf: np.asarray(leaf, np.float64), params)
-        vocabularies = [Vocabulary.load(home / f"{side}.vocabulary") for side in ("source", "target")]
+        vocabularies = [Vocabulary.load(run_dir / f"{side}.vocabulary") for side in ("source", "target")]
         pairs = list(zip(*corpus_lines(smoke, split)))
         if split == "train":
             pairs = [pairs[row] for row in np.random.default_rng(0).permutation(len(pairs))[:1000]]
@@ -170,10 +171,10 @@ class TestAgain:
 
     def test_a_deleted_model_is_made_again_alone(self, smoke, tmp_path):
         copy = smoke.copy(tmp_path / "runs")
-        shutil.rmtree(copy.home("baseline"))
+        shutil.rmtree(copy.run_dir("baseline"))
         again = copy.again()
         assert again.code == 0, again.output
-        assert re.findall(r"(\S+): (?:resumed, )?finished in", again.output) == [smoke.home("baseline").name]
+        assert re.findall(r"(\S+): (?:resumed, )?finished in", again.output) == [smoke.run_dir("baseline").name]
         before, after = params_of(smoke, "baseline"), params_of(copy, "baseline")
         assert before.keys() == after.keys()
         for name, leaf in before.items():

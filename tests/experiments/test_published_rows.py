@@ -8,15 +8,20 @@ from types import SimpleNamespace
 import matplotlib.figure
 import pytest
 
-from experiments import kim2016, kim2016_report, prune80, see2016, study, study_report, study_run
+from experiments import prune80
+from experiments.kim2016 import kim2016
+from experiments.kim2016 import report as kim2016_report
+from experiments.see2016 import report as study_report
+from experiments.see2016 import run as study_run
+from experiments.see2016 import see2016, study
 from seq2slim.cli.options import parse
-from seq2slim.pipeline import results
-from seq2slim.pipeline.runner import RunOptions
-from seq2slim.pipeline.stage import home_name, identity
-from seq2slim.pipeline.stages import text as texts
-from seq2slim.pipeline.stages.evaluate import Evaluate
+from seq2slim.runs import results
+from seq2slim.runs.runner import RunOptions
+from seq2slim.runs.stage import identity, run_name
+from seq2slim.stages import text as texts
+from seq2slim.stages.evaluate import Evaluate
 
-PUBLISHED = Path(study_report.__file__).parent / "results"
+PUBLISHED = Path(prune80.__file__).parent / "results"
 FIGURES = {".svg", ".png"}
 
 # SHA-256 of what the rows were computed from, so that no text is needed; a corpus enters an identity by this alone.
@@ -74,7 +79,7 @@ def rows_of_see2016(config):
     found = []
     for seed in config.seeds:
         common = {"study": config.study, "command": config.command, "seed": seed}
-        common["baseline"] = home_name(study.Models(config, seed).baseline)
+        common["baseline"] = run_name(study.Models(config, seed).baseline)
         for module in study_report.modules():
             name = study_run.name_of(module)
             own = common | {"experiment": name, "group": f"{config.study}, {name}, seed {seed}"}

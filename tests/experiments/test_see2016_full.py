@@ -10,15 +10,15 @@ import jax
 import pytest
 from rich.console import Console as RichConsole
 
-from experiments import see2016_full
+from experiments.see2016 import see2016_full
 from seq2slim.data.corpora import CorpusConfig
-from seq2slim.data.vocabulary import EOS
 from seq2slim.models import PRESETS, Seq2Seq
-from seq2slim.pipeline.console import Console
-from seq2slim.pipeline.recipes import RECIPES
-from seq2slim.pipeline.runner import Runner
-from seq2slim.pipeline.stages.rehearse import Rehearse, load_series
-from seq2slim.pipeline.stages.text import Text
+from seq2slim.recipes import RECIPES
+from seq2slim.runs.console import Console
+from seq2slim.runs.runner import Runner
+from seq2slim.special_ids import EOS
+from seq2slim.stages.dry_run import DryRun, load_series
+from seq2slim.stages.text import Text
 from seq2slim.training.config import OptimizerConfig, ScheduleConfig
 from seq2slim.training.state import TrainState
 
@@ -48,8 +48,8 @@ def rehearsal(tmp_path_factory):
 
 def test_it_plans_everything_and_of_that_makes_the_text_alone(rehearsal):
     runs, said = rehearsal
-    homes = {path.name.split("-")[0] for path in runs.iterdir()}
-    assert homes == {"text", "cache", "rehearse"}
+    run_dirs = {path.name.split("-")[0] for path in runs.iterdir()}
+    assert run_dirs == {"text", "cache", "rehearse"}
     for stage, times in {"train": 1, "prune": 1, "retrain": 2, "evaluate": 4, "compare": 2}.items():
         assert len(re.findall(rf"│ {stage} +│", said)) == times
 
@@ -82,8 +82,8 @@ def test_steps_are_real(rehearsal):
 def test_the_model_goes_through_every_part(rehearsal):
     """One of its phases after the other, and nothing but numbers that follow from its shapes."""
     runs, said = rehearsal
-    (home,) = runs.glob("rehearse-*")
-    result, phases = json.loads((home / "done.json").read_text())["result"], load_series(home)["phases"]
+    (run_dir,) = runs.glob("rehearse-*")
+    result, phases = json.loads((run_dir / "done.json").read_text())["result"], load_series(run_dir)["phases"]
     steps = ["compiling", "first state", "step 1", "step 2"]
     assert [row["phase"] for row in phases] == [
         *(f"training: {step}" for step in steps),
@@ -100,7 +100,7 @@ def test_the_model_goes_through_every_part(rehearsal):
     for scheme in ("class_uniform", "class_distribution"):
         assert result[f"kept_{scheme}"] == pytest.approx(0.2 * prunable, rel=0.01)
     assert 3 * result["kept_class_blind"] < result["bytes"] < 2 * result["weights"]
-    assert not list(home.glob("*.slim"))
+    assert not list(run_dir.glob("*.slim"))
 
 
 def test_a_loss_that_is_not_finite_ends_the_rehearsal(tmp_path):
@@ -111,7 +111,7 @@ def test_a_loss_that_is_not_finite_ends_the_rehearsal(tmp_path):
     text = Text(CorpusConfig("reverse"), recipe.vocabulary, 10)
     console, _ = recorded()
     with pytest.raises(ValueError, match=r"^training: step 3 ended in a loss of nan"):
-        Runner(tmp_path, console).run(Rehearse(text, recipe.model, 20, bad, recipe.retraining, steps=3))
+        Runner(tmp_path, console).run(DryRun(text, recipe.model, 20, bad, recipe.retraining, steps=3))
 
 
 def test_the_papers_model_has_216_million_weights_in_12_classes():

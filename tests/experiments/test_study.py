@@ -11,7 +11,7 @@ from typing import ClassVar
 
 import pytest
 
-from experiments import (
+from experiments.see2016 import (
     claims,
     claims_pruned,
     claims_redundancy,
@@ -22,21 +22,21 @@ from experiments import (
     small_model,
     storage,
     study,
-    study_report,
-    study_run,
 )
-from experiments.evidence import Claim, Evidence, judge
-from experiments.study_rows import BASELINE, CONTROL, Difference, Rows, better_dense, noise, retrained
+from experiments.see2016 import report as study_report
+from experiments.see2016 import run as study_run
+from experiments.see2016.evidence import Claim, Evidence, judge
+from experiments.see2016.rows import BASELINE, CONTROL, Difference, Rows, better_dense, noise, retrained
 from seq2slim.data.corpora import CorpusConfig
 from seq2slim.evaluation.statistics import Noise
 from seq2slim.models import ModelOptions
-from seq2slim.pipeline import results
-from seq2slim.pipeline.console import Console
-from seq2slim.pipeline.recipes import RECIPES
-from seq2slim.pipeline.runner import Runner, RunOptions
-from seq2slim.pipeline.stage import Stage, identity
-from seq2slim.pipeline.stages.evaluate import Evaluate
-from seq2slim.pipeline.stages.train import Retrain, Train
+from seq2slim.recipes import RECIPES
+from seq2slim.runs import results
+from seq2slim.runs.console import Console
+from seq2slim.runs.runner import Runner, RunOptions
+from seq2slim.runs.stage import Stage, identity
+from seq2slim.stages.evaluate import Evaluate
+from seq2slim.stages.train import Retrain, Train
 
 TOY = CorpusConfig("reverse")
 
@@ -94,10 +94,10 @@ class TestEntries:
     def test_experiments_share_their_stages(self):
         made = {m.__name__: m.entries(config(), 1) for m in study_report.modules()}
         own = {name: {identity(entry.stage) for entry in entries} for name, entries in made.items()}
-        assert own["experiments.regularisation"] < own["experiments.fig6_retraining"]
-        assert own["experiments.fig5_magnitude"] < own["experiments.fig4_breakdown"]
-        assert len(own["experiments.fig3_schemes"] & own["experiments.fig6_retraining"]) == 1 + 5
-        assert len(own["experiments.fig3_schemes"]) == 1 + 4 * 9
+        assert own["experiments.see2016.regularisation"] < own["experiments.see2016.fig6_retraining"]
+        assert own["experiments.see2016.fig5_magnitude"] < own["experiments.see2016.fig4_breakdown"]
+        assert len(own["experiments.see2016.fig3_schemes"] & own["experiments.see2016.fig6_retraining"]) == 1 + 5
+        assert len(own["experiments.see2016.fig3_schemes"]) == 1 + 4 * 9
 
     def test_ticket_and_sparse_differ_in_their_numbers_and_shuffled_in_its_masks(self):
         models = study.Models(config(), 2)
@@ -123,7 +123,7 @@ class Measured(Stage):
     name: str
     log: ClassVar[list[str]] = []
 
-    def run(self, home, context):
+    def run(self, run_dir, context):
         self.log.append(self.name)
         return {"value": len(self.name), "codec": "float32"}
 
@@ -589,7 +589,7 @@ class TestReport:
 
 @pytest.mark.slow
 def test_smoke_run_of_the_whole_study(tmp_path, monkeypatch):
-    monkeypatch.chdir(study_report.Path(study_report.__file__).parent.parent)
+    monkeypatch.chdir(study_report.Path(study_report.__file__).parents[2])
     from tests.conftest import SmokeRun
 
     run = SmokeRun(tmp_path / "smoke", -1, "").again("see2016")

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from seq2slim.losses import cross_entropy, softmax_layer
-from tests.models.finite_differences import assert_gradients
+from tests.support.finite_differences import assert_gradients
 
 T, B, H, V = 3, 2, 4, 5
 RNG = np.random.default_rng(0)

@@ -9,7 +9,7 @@ import pytest
 
 from seq2slim.models.attention import AttentionKernels, attend, attention_keys, attention_weights, local_weights
 from seq2slim.models.seq2seq import Memory
-from tests.models import numpy_seq2seq
+from tests.support import numpy_seq2seq
 
 B, T, S, H = 4, 4, 5, 6
 WORDS = [[0, 1, 2, 3, 4], [2, 3, 4], [0, 1], [4]]  # positions of each sentence's words: full, left- and right-padded

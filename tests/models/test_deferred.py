@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from seq2slim.models.deferred import deferred_scan
-from tests.models.finite_differences import assert_gradients
+from tests.support.finite_differences import assert_gradients
 
 T, B, H, S = 4, 3, 2, 5
 EQUATIONS = (("shared", "bi,ih->bh"), ("scores", "bh,bsh->bs"), ("context", "bs,bsh->bh"), ("bias", "b,h->bh"))

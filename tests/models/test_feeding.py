@@ -9,7 +9,7 @@ from seq2slim.models.attention import AttentionKernels, attention_keys
 from seq2slim.models.cells import CELLS
 from seq2slim.models.feeding import fed_decoder
 from seq2slim.models.seq2seq import DecoderCarry, Memory
-from tests.models import numpy_seq2seq
+from tests.support import numpy_seq2seq
 
 T, B, S, E, H = 4, 2, 5, 3, 2
 MASK = np.array([[True] * S, [False, False, True, True, True]])

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from seq2slim.models.gru import gru_layer
-from tests.models import numpy_seq2seq
-from tests.models.finite_differences import assert_gradients
+from tests.support import numpy_seq2seq
+from tests.support.finite_differences import assert_gradients
 
 T, B, IN, H = 5, 3, 7, 2  # IN > 3H: the gradient of x then determines that of every pre-activation
 LENGTHS = (5, 3, 0)  # words of each sentence: full, padded, padding alone

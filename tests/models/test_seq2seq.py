@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from seq2slim.models import Seq2Seq, Seq2SeqConfig, init_params
-from tests.models import numpy_seq2seq
+from tests.support import numpy_seq2seq
 
 VOCABULARIES = (9, 8)
 SEE = Seq2SeqConfig(*VOCABULARIES, layers=2, units=4, dropout=0.5, init_scale=0.8)

@@ -44,7 +44,7 @@ def execute(name, folder, *names, **environment):
     inherited = {key: value for key, value in os.environ.items() if not key.startswith("JAX_")}
     environment = {"PYTHONPATH": os.pathsep.join(paths), "IPYTHONDIR": str(folder / "ipython"), **environment}
     done = subprocess.run(
-        [sys.executable, "-m", "tests.notebooks.run_notebook", name, folder, *names],
+        [sys.executable, "-m", "tests.support.run_notebook", name, folder, *names],
         cwd=ROOT / "notebooks",
         env=inherited | environment,
         stdout=subprocess.PIPE,

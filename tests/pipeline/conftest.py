@@ -4,8 +4,8 @@ import os
 
 import pytest
 
-from seq2slim.pipeline.stage import identity
-from tests.pipeline.real_training import BASELINE, finished_homes
+from seq2slim.runs.stage import identity
+from tests.support.real_training import BASELINE, finished_run_dirs
 
 
 @pytest.fixture(scope="session")
@@ -25,5 +25,5 @@ def environment(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def uninterrupted(environment, tmp_path_factory):
-    """The homes of the trained and of the retrained model."""
-    return finished_homes(tmp_path_factory.mktemp("uninterrupted"), environment)
+    """The run directories of the trained and of the retrained model."""
+    return finished_run_dirs(tmp_path_factory.mktemp("uninterrupted"), environment)

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from seq2slim import storage
 from seq2slim.storage import ModelFileError, frames
 from seq2slim.storage.codecs import CODECS
-from tests.storage.damage import parts, sealed, small_file
+from tests.support.damage import parts, sealed, small_file
 
 LIMIT = 1 << 20
 MB = 1 << 20

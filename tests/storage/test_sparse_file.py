@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from seq2slim import storage
 from seq2slim.storage.codecs import CODECS
-from tests.storage.damage import MASKS, METADATA, PARAMS, small_file
+from tests.support.damage import MASKS, METADATA, PARAMS, small_file
 
 
 def assert_same(found, expected):

@@ -6,8 +6,8 @@ import jax
 import numpy as np
 
 from seq2slim.data.batching import Batch
-from seq2slim.data.vocabulary import BOS, EOS
 from seq2slim.models import PRESETS, Seq2Seq, init_params
+from seq2slim.special_ids import BOS, EOS
 from seq2slim.training.config import OptimizerConfig, TrainingConfig
 from seq2slim.training.optimizers import make_optimizer
 from seq2slim.training.state import new_state

@@ -17,7 +17,7 @@ import pytest
 
 from seq2slim.training import checkpoints, manifest
 from seq2slim.training.checkpoints import CheckpointError, Checkpoints
-from tests.training.full_disk import at_most, content, items, small_disk
+from tests.support.full_disk import at_most, content, items, small_disk
 
 
 def assert_same(actual, expected):
@@ -275,7 +275,7 @@ def test_a_full_disk_leaves_earlier_saves_and_no_trace(tmp_path):
     if not disk:
         pytest.skip("no file system can be mounted here")
     done = subprocess.run(
-        [*disk, sys.executable, "-m", "tests.training.full_disk", str(tmp_path)],
+        [*disk, sys.executable, "-m", "tests.support.full_disk", str(tmp_path)],
         capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr

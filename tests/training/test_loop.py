@@ -13,17 +13,18 @@ import numpy as np
 import pytest
 
 from seq2slim.data.batching import Batch
+from seq2slim.errors import StopRequested
 from seq2slim.models import Seq2Seq, Seq2SeqConfig, init_params
-from seq2slim.training import window
+from seq2slim.training import metric_buffer
 from seq2slim.training.checkpoints import CheckpointError, Checkpoints
 from seq2slim.training.config import OptimizerConfig, TrainingConfig
 from seq2slim.training.learning_rates import learning_rate
-from seq2slim.training.loop import Progress, Run, Stopped, fit, total_steps
+from seq2slim.training.loop import Progress, Run, fit, total_steps
+from seq2slim.training.metric_buffer import NonFiniteLoss
 from seq2slim.training.metrics import read_metrics
 from seq2slim.training.optimizers import make_optimizer
 from seq2slim.training.state import TrainState, new_state
 from seq2slim.training.step import StepMetrics, eval_step, make_train_step
-from seq2slim.training.window import NonFiniteLoss
 
 
 class Watcher:
@@ -92,10 +93,10 @@ def scripted_run(values, steps_per_epoch=3, batches=scripted_batches, **config):
     return Run(scripted_step, batches, evaluate, steps_per_epoch, config), took
 
 
-def digest(home):
+def digest(run_dir):
     return {
-        path.relative_to(home): hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in sorted((home / "saves").rglob("*"))
+        path.relative_to(run_dir): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted((run_dir / "saves").rglob("*"))
         if path.is_file()
     }
 
@@ -183,7 +184,7 @@ class TestEarlyStopping:
         values = [5, 4, 4.5, 4.6, 1]
         watcher = Watcher(stop_after=7)
         run, _ = scripted_run(values, batches=lambda start: watcher.counting(scripted_batches(start)), patience=2)
-        with pytest.raises(Stopped, match="step 7 of 60"):
+        with pytest.raises(StopRequested, match="step 7 of 60"):
             fit(run, scripted_state(), tmp_path, watcher)
         run, took = scripted_run(values[3:], patience=2)
         assert kept_at(run, scripted_state(), tmp_path, Watcher()) == 3
@@ -246,7 +247,7 @@ class TestNonFinite:
 
 class TestLog:
     def test_holds_what_is_promised(self, tmp_path, monkeypatch):
-        monkeypatch.setattr(window, "LOG_EVERY", 4)
+        monkeypatch.setattr(metric_buffer, "LOG_EVERY", 4)
         run, _ = scripted_run([9.5, 8.5], steps_per_epoch=10, max_steps=10)
         watcher = Watcher()
         fit(run, scripted_state(), tmp_path, watcher)
@@ -272,7 +273,7 @@ class TestLog:
         assert speeds == [None] * 4 + [written[0]] * 4 + [written[1]] * 2
 
     def test_is_cut_back_to_the_save_that_a_killed_run_goes_on_from(self, tmp_path, monkeypatch):
-        monkeypatch.setattr(window, "LOG_EVERY", 1)
+        monkeypatch.setattr(metric_buffer, "LOG_EVERY", 1)
 
         def killed(start):
             yield from scripted_batches(start, end=8)
@@ -297,7 +298,7 @@ class TestLog:
 def test_a_stop_is_heeded_when_every_step_validates(tmp_path):
     watcher = Watcher(stop_after=2)
     run, took = scripted_run(itertools.count(), 1, lambda start: watcher.counting(scripted_batches(start)))
-    with pytest.raises(Stopped, match="stopped at step 2 of 20"):
+    with pytest.raises(StopRequested, match="stopped at step 2 of 20"):
         fit(run, scripted_state(), tmp_path, watcher)
     assert [step for step, _ in took] == [0, 1, 2]
     assert Checkpoints(tmp_path / "saves").latest() == 2
@@ -375,32 +376,32 @@ def memorising():
 @pytest.fixture(scope="module")
 def uninterrupted(memorising, tmp_path_factory):
     run_for, state = memorising
-    home = tmp_path_factory.mktemp("uninterrupted")
-    return fit(run_for(Watcher()), state(), home, Watcher()), home
+    run_dir = tmp_path_factory.mktemp("uninterrupted")
+    return fit(run_for(Watcher()), state(), run_dir, Watcher()), run_dir
 
 
-def saved(home):
-    return Checkpoints(home / "saves").restore_item("state")
+def saved(run_dir):
+    return Checkpoints(run_dir / "saves").restore_item("state")
 
 
 def test_learns_by_heart(uninterrupted):
-    _, home = uninterrupted
-    losses = [row["valid_loss"] for row in read_metrics(home / "metrics.jsonl") if "valid_loss" in row]
+    _, run_dir = uninterrupted
+    losses = [row["valid_loss"] for row in read_metrics(run_dir / "metrics.jsonl") if "valid_loss" in row]
     assert losses[0] == pytest.approx(math.log(20), rel=0.02)  # knows nothing yet: uniform over 20 words
     assert losses[-1] < 0.1
 
 
 def test_stopped_twice_it_ends_bit_for_bit_the_same(uninterrupted, memorising, tmp_path):
-    expected, home = uninterrupted
+    expected, run_dir = uninterrupted
     run_for, state = memorising
     for stop_after, step in ((33, 33), (117, 150)):
         watcher = Watcher(stop_after)
-        with pytest.raises(Stopped, match=f"stopped at step {step} of 300"):
+        with pytest.raises(StopRequested, match=f"stopped at step {step} of 300"):
             fit(run_for(watcher), state(), tmp_path, watcher)
     params, steps = fit(run_for(Watcher()), state(), tmp_path, Watcher())
     assert steps == expected[1] == 300
     jax.tree.map(np.testing.assert_array_equal, params, expected[0])
     # The whole state, with the optimiser's memory, the average and the key.
-    (step, whole), (expected_step, expected_whole) = saved(tmp_path), saved(home)
+    (step, whole), (expected_step, expected_whole) = saved(tmp_path), saved(run_dir)
     assert step == expected_step == 300
     jax.tree.map(np.testing.assert_array_equal, whole, expected_whole)

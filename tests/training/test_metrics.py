@@ -9,7 +9,7 @@ import pytest
 from tensorboardX.proto.event_pb2 import Event
 
 from seq2slim.training.metrics import Metrics, cut_back, read_metrics
-from tests.training.full_disk import at_most
+from tests.support.full_disk import at_most
 
 
 def events(folder):

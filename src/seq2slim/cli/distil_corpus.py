@@ -7,13 +7,13 @@ from typing import Annotated
 
 import tyro
 
-from seq2slim.cli.mistakes import UsageError
 from seq2slim.cli.options import parse
-from seq2slim.cli.runs import model_home
-from seq2slim.pipeline.console import Console
-from seq2slim.pipeline.distil_corpus import distil_corpus, verify_corpus
-from seq2slim.pipeline.model_files import load_config
-from seq2slim.pipeline.recipes import recipe_of
+from seq2slim.cli.runs import find_model_run
+from seq2slim.errors import UserError
+from seq2slim.inference.distilled_text import distil_corpus, verify_corpus
+from seq2slim.inference.model_files import load_config
+from seq2slim.recipes import closest_recipe
+from seq2slim.runs.console import Console
 
 DESCRIPTION = """Translates a text with a teacher (Kim & Rush 2016), for a student of any toolkit to learn from.
 
@@ -67,17 +67,17 @@ class _Progress:
 def run(arguments: Sequence[str]):
     """Decodes, or verifies what is there."""
     (options,) = parse("distil-corpus", DESCRIPTION, arguments, Options)
-    homes = [model_home(teacher) for teacher in options.teacher]
-    search = replace(recipe_of(load_config(homes[0])).search, beam=options.beam)
+    run_dirs = [find_model_run(teacher) for teacher in options.teacher]
+    search = replace(closest_recipe(load_config(run_dirs[0])).search, beam=options.beam)
     context = _Progress()
-    words = (homes, options.corpus, options.output, search, context, options.max_length)
+    words = (run_dirs, options.corpus, options.output, search, context, options.max_length)
     try:
         found = verify_corpus(*words) if options.verify else distil_corpus(*words)
     finally:
         context.finish()
     if options.verify:
         if found:
-            raise UsageError("; ".join(found))
+            raise UserError("; ".join(found))
         context.say(f"{options.output} is what these teachers make of {options.corpus}")
         return
     context.say(", ".join(f"{name.replace('_', ' ')} {value}" for name, value in found.items() if value is not None))

@@ -5,15 +5,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from seq2slim.cli.mistakes import UsageError
 from seq2slim.cli.models import chosen, learn_dictionary
 from seq2slim.cli.options import parse
 from seq2slim.data.batching import BatchConfig
 from seq2slim.data.corpora import read_lines
 from seq2slim.data.tokenised import TokenisedSplit
+from seq2slim.errors import UserError
 from seq2slim.evaluation.bleu import bleu, check_tokenizer
-from seq2slim.pipeline.stages.evaluate import sizes
-from seq2slim.pipeline.stages.train import perplexity
+from seq2slim.stages.evaluate import sizes
+from seq2slim.stages.train import perplexity
 
 DESCRIPTION = """Perplexity and BLEU (sacreBLEU, greedy and beam) of a model on a test set.
 
@@ -50,7 +50,7 @@ def run(arguments: Sequence[str]):
     check_tokenizer(options.tokenize)
     sources, references = (list(read_lines(path)) for path in options.test)
     if len(sources) != len(references):
-        raise UsageError(
+        raise UserError(
             f"{options.test[0]} has {len(sources)} lines and {options.test[1]} has {len(references)}: "
             "they must be parallel, line by line"
         )

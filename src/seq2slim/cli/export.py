@@ -7,10 +7,10 @@ from typing import Annotated, Literal
 
 import tyro
 
-from seq2slim.cli.mistakes import UsageError
 from seq2slim.cli.options import parse
-from seq2slim.cli.runs import model_home
-from seq2slim.pipeline.export import export
+from seq2slim.cli.runs import find_model_run
+from seq2slim.errors import UserError
+from seq2slim.inference.export import export
 
 DESCRIPTION = """Writes a model as one sparse file, with its configuration and vocabularies: all that translating takes.
 
@@ -37,8 +37,8 @@ class Options:
 def run(arguments: Sequence[str]):
     """Writes the file and says how large it is."""
     (options,) = parse("export", DESCRIPTION, arguments, Options)
-    home = model_home(options.run)
+    run_dir = find_model_run(options.run)
     if not options.output.absolute().parent.is_dir():
-        raise UsageError(f"--output {options.output}: there is no folder {options.output.absolute().parent}")
-    size = export(home, options.output, options.codec)
+        raise UserError(f"--output {options.output}: there is no folder {options.output.absolute().parent}")
+    size = export(run_dir, options.output, options.codec)
     print(f"{options.output}: {size:,} bytes")

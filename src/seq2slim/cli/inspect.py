@@ -13,12 +13,12 @@ import tyro
 
 from seq2slim import pruning
 from seq2slim.cli.options import parse
-from seq2slim.cli.runs import run_home, shown
+from seq2slim.cli.runs import find_run, shown
+from seq2slim.inference.model_files import CONFIG as MODEL_FACTS
+from seq2slim.inference.model_files import Model, load_model
 from seq2slim.models import weight_classes
-from seq2slim.pipeline.done import DONE, read_done
-from seq2slim.pipeline.model_files import CONFIG as MODEL_FACTS
-from seq2slim.pipeline.model_files import Model, load_model
-from seq2slim.pipeline.records import lineage
+from seq2slim.runs.done import DONE, read_done
+from seq2slim.runs.records import lineage
 from seq2slim.storage import contents
 from seq2slim.training.metrics import METRICS, read_metrics
 
@@ -46,16 +46,16 @@ def run(arguments: Sequence[str]):
     if options.run.is_file():
         print(_file(options.run))
         return
-    home = run_home(options.run)
-    ancestors = lineage(home)
-    done, state = _done(home, ancestors[0][1])
+    run_dir = find_run(options.run)
+    ancestors = lineage(run_dir)
+    done, state = _done(run_dir, ancestors[0][1])
     width = min(shutil.get_terminal_size().columns, 120)
-    print(f"{shown(home)}: {state}\n\nlineage")
+    print(f"{shown(run_dir)}: {state}\n\nlineage")
     for path, record in reversed(ancestors):
         print(f"  {path.name}")
         for name, value in _told(record["options"]):
             print(textwrap.fill(f"{name} = {value}", width, initial_indent=" " * 6, subsequent_indent=" " * 10))
-    if rows := _validations(home):
+    if rows := _validations(run_dir):
         print("\nvalidations" + ("" if len(rows) <= 3 else f", the last 3 of {len(rows)}"))
         for row in rows[-3:]:
             print("  " + ", ".join(f"{name} {value:.5g}" for name, value in row.items()))
@@ -63,16 +63,16 @@ def run(arguments: Sequence[str]):
         plain = {name: value for name, value in done["result"].items() if not isinstance(value, dict | list)}
         if plain:
             print("\nresult\n  " + ", ".join(f"{name} {value}" for name, value in plain.items()))
-    if (home / MODEL_FACTS).is_file():
-        print(f"\nweights\n{_weights(load_model(home))}")
+    if (run_dir / MODEL_FACTS).is_file():
+        print(f"\nweights\n{_weights(load_model(run_dir))}")
 
 
-def _done(home: Path, record: dict) -> tuple[dict | None, str]:
+def _done(run_dir: Path, record: dict) -> tuple[dict | None, str]:
     """(record of the end, or None, state in words) of a run."""
-    if not (home / DONE).is_file():
+    if not (run_dir / DONE).is_file():
         return None, "not finished"
     try:
-        done = read_done(home, record["identity"])
+        done = read_done(run_dir, record["identity"])
         return done, f"finished in {done['seconds']:,.1f} s"
     except (OSError, ValueError, KeyError, TypeError) as error:
         return None, f"finished, but {DONE} is not to be believed: {error}"
@@ -108,11 +108,11 @@ def _told(options: dict, prefix: str = "") -> Iterator[tuple[str, str]]:
         yield prefix.rstrip("."), ", ".join(f"{name} {value}" for name, value in plain.items())
 
 
-def _validations(home: Path) -> list[dict]:
-    if not (home / METRICS).is_file():
+def _validations(run_dir: Path) -> list[dict]:
+    if not (run_dir / METRICS).is_file():
         return []
     names = ("step", "valid_loss", "valid_perplexity", "valid_bleu")
-    rows = [row for row in read_metrics(home / METRICS) if "valid_loss" in row]
+    rows = [row for row in read_metrics(run_dir / METRICS) if "valid_loss" in row]
     return [{name: row[name] for name in names if name in row} for row in rows]
 
 

@@ -5,22 +5,22 @@ from pathlib import Path
 
 from rich.console import Console as RichConsole
 
-from seq2slim.cli.mistakes import UsageError
-from seq2slim.cli.runs import model_home
-from seq2slim.pipeline.console import Console
-from seq2slim.pipeline.translator import Translator, load
+from seq2slim.cli.runs import find_model_run
+from seq2slim.errors import UserError
+from seq2slim.inference.translator import Translator, load
+from seq2slim.runs.console import Console
 
 
 def chosen(command: str, run: Path | None, model: Path | None) -> Translator:
     """The model of the folder `run`, or of the file `model`.
 
-    Raises: UsageError if both or neither are given, or there is none.
+    Raises: UserError if both or neither are given, or there is none.
     """
     if (run is None) == (model is None):
-        raise UsageError(f"{command} with which model? Give --run DIR, or --model FILE, and not both")
+        raise UserError(f"{command} with which model? Give --run DIR, or --model FILE, and not both")
     if model is not None and not model.is_file():
-        raise UsageError(f"--model {model}: there is no such file; `export` makes one of a run")
-    return load(model or model_home(run), say)
+        raise UserError(f"--model {model}: there is no such file; `export` makes one of a run")
+    return load(model or find_model_run(run), say)
 
 
 def learn_dictionary(model: Translator):

@@ -3,11 +3,9 @@
 import importlib
 import os
 import sys
-import traceback
 from collections.abc import Sequence
-from pathlib import Path
 
-from seq2slim.cli.mistakes import UsageError, nearest
+from seq2slim.errors import UserError, nearest
 
 PROGRAM = "python -m seq2slim"
 # Each is a module of this package, with _ for -, that has a function `run(arguments)`.
@@ -26,11 +24,11 @@ COMMANDS = {
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs one command and returns its exit code: 0, 130 after Ctrl-C, 2 after one line of what the user can mend, 141
-    if whoever read its output has gone (a filter, `translate`, has then done its work: 0).
+    """Runs one command and returns its exit code.
 
-    That is a UsageError, any OSError, and any error raised by a `raise` of this project, whose message is written for
-    people. Errors from elsewhere keep their traceback, and with SEQ2SLIM_TRACEBACK=1 all do.
+    0; 130 after Ctrl-C; 2 after a UserError or an OSError, which are one line; 141 if the reader of its output has gone
+    (0 of `translate`, a filter, whose work is then done). Other errors keep their traceback, and with
+    SEQ2SLIM_TRACEBACK=1 all do.
     """
     command, *rest = (sys.argv[1:] if arguments is None else arguments) or ["--help"]
     try:
@@ -39,7 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         elif command in COMMANDS:
             importlib.import_module(f"seq2slim.cli.{command.replace('-', '_')}").run(rest)
         else:
-            raise UsageError(f"no command {command!r}; {nearest(command, COMMANDS)}")
+            raise UserError(f"no command {command!r}; {nearest(command, COMMANDS)}")
         sys.stdout.flush()
     except KeyboardInterrupt:
         return 130
@@ -47,19 +45,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0 if command == "translate" else 141
     except Exception as error:
-        if os.environ.get("SEQ2SLIM_TRACEBACK") or not _meant_for_people(error):
+        if os.environ.get("SEQ2SLIM_TRACEBACK") or not isinstance(error, UserError | OSError):
             raise
         print(f"seq2slim: {error}", file=sys.stderr)
         return 2
     return 0
-
-
-def _meant_for_people(error: Exception) -> bool:
-    if isinstance(error, UsageError | OSError):
-        return True
-    frames = traceback.extract_tb(error.__traceback__)
-    ours = (str(Path(__file__).parent.parent), str(Path("experiments").absolute()))
-    return bool(frames) and frames[-1].filename.startswith(ours) and (frames[-1].line or "").startswith("raise")
 
 
 def _usage() -> str:

@@ -8,9 +8,9 @@ from typing import Annotated, Literal
 import tyro
 
 from seq2slim.cli.options import parse
-from seq2slim.cli.runs import check_link, model_home, runner_beside, tell
-from seq2slim.pipeline.rebuild import stage_of
-from seq2slim.pipeline.stages.prune import Prune
+from seq2slim.cli.runs import check_link, find_model_run, runner_beside, tell
+from seq2slim.stages.prune import Prune
+from seq2slim.stages.rebuild import stage_of
 
 DESCRIPTION = """Prunes a model once by magnitude (See et al. 2016) and prints, on its last line, the folder it is in.
 
@@ -40,7 +40,7 @@ def run(arguments: Sequence[str]):
     """Runs the stage Prune on the stage that `--run` holds."""
     (options,) = parse("prune", DESCRIPTION, arguments, Options)
     check_link(options.link)
-    home = model_home(options.run)
-    runner = runner_beside(home)
-    (pruned,) = runner.run(Prune(stage_of(home), options.scheme, options.sparsity))
+    run_dir = find_model_run(options.run)
+    runner = runner_beside(run_dir)
+    (pruned,) = runner.run(Prune(stage_of(run_dir), options.scheme, options.sparsity))
     tell(runner, pruned, options.link)

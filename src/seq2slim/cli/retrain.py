@@ -8,11 +8,11 @@ from typing import Annotated
 import tyro
 
 from seq2slim.cli.options import parse, typed
-from seq2slim.cli.runs import check_link, model_home, runner_beside, tell
-from seq2slim.pipeline.model_files import load_config
-from seq2slim.pipeline.rebuild import stage_of
-from seq2slim.pipeline.recipes import RECIPES, recipe_of
-from seq2slim.pipeline.stages.train import Retrain
+from seq2slim.cli.runs import check_link, find_model_run, runner_beside, tell
+from seq2slim.inference.model_files import load_config
+from seq2slim.recipes import RECIPES, closest_recipe
+from seq2slim.stages.rebuild import stage_of
+from seq2slim.stages.train import Retrain
 from seq2slim.training.config import TrainingConfig
 
 DESCRIPTION = """Trains a model on, on the text it was trained on, and prints, on its last line, the folder it is in.
@@ -46,10 +46,10 @@ def run(arguments: Sequence[str]):
     """Runs the stage Retrain on the stage that `--run` holds."""
     (options,) = parse("retrain", DESCRIPTION, arguments, _start(arguments))
     check_link(options.link)
-    home = model_home(options.run)
-    stage = stage_of(home)
+    run_dir = find_model_run(options.run)
+    stage = stage_of(run_dir)
     seed = stage.seed + 1 if options.seed is None else options.seed
-    runner = runner_beside(home)
+    runner = runner_beside(run_dir)
     (retrained,) = runner.run(Retrain(stage, options.training, seed))
     tell(runner, retrained, options.link)
 
@@ -58,5 +58,5 @@ def _start(arguments: Sequence[str]) -> Options:
     """The defaults: those that go with the model that was typed."""
     if (named := typed(arguments, "--run")) is None:
         return Options(tyro.MISSING)
-    home = model_home(Path(named))
-    return Options(tyro.MISSING, training=recipe_of(load_config(home)).retraining)
+    run_dir = find_model_run(Path(named))
+    return Options(tyro.MISSING, training=closest_recipe(load_config(run_dir)).retraining)

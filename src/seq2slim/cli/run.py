@@ -13,36 +13,36 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from seq2slim.cli.compiled import keep_compiled
-from seq2slim.cli.experiments import FOLDER, claims
-from seq2slim.cli.mistakes import UsageError, nearest
+from seq2slim.cli.experiments import find_experiments
 from seq2slim.cli.options import parse
-from seq2slim.pipeline.console import Console
-from seq2slim.pipeline.runner import Runner, RunOptions, runs_folder
+from seq2slim.errors import UserError, nearest
+from seq2slim.runs.console import Console
+from seq2slim.runs.runner import Runner, RunOptions, runs_folder
 
 
 def run(arguments: Sequence[str]):
     """Runs one experiment."""
-    found = claims()
+    found = find_experiments()
     if set(arguments[:1]) & {"-h", "--help"}:
         print(f"usage: python -m seq2slim run NAME [options]\n\nNAME is one of {', '.join(found)}.")
         print("run NAME --help tells its claim and its options, run NAME --help-all everything.")
         return
     if not arguments or arguments[0].startswith("-"):
-        raise UsageError(f"run which experiment? There are: {', '.join(found)}")
+        raise UserError(f"run which experiment? There are: {', '.join(found)}")
     name, *rest = arguments
     if name not in found:
-        raise UsageError(f"no experiment {name!r}; {nearest(name, found)}")
+        raise UserError(f"no experiment {name!r}; {nearest(name, found)}")
     runs = runs_folder().absolute()
     keep_compiled(runs / "xla-cache")
     if str(Path.cwd()) not in sys.path:
         sys.path.insert(0, str(Path.cwd()))
-    module = importlib.import_module(f"{FOLDER}.{name}")
+    module = importlib.import_module(found[name].module)
     default = module.start(rest) if hasattr(module, "start") else module.Config()
     if "--smoke" in rest:
         default = module.smoke(default)
     options, config = parse(f"run {name}", module.__doc__, rest, RunOptions(), default)
     if options.use_published and not getattr(module, "TAKES_PUBLISHED_ROWS", False):
-        raise UsageError(f"{name} computes every row: it does not take --use-published")
+        raise UserError(f"{name} computes every row: it does not take --use-published")
     if options.smoke and options.publish:
-        raise UsageError("--smoke and --publish exclude each other: SMOKE rows are never published")
+        raise UserError("--smoke and --publish exclude each other: SMOKE rows are never published")
     module.main(config, Runner(runs, Console(), options))

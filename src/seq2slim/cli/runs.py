@@ -4,16 +4,16 @@ import os
 from pathlib import Path
 
 from seq2slim.cli.compiled import keep_compiled
-from seq2slim.cli.mistakes import UsageError, nearest
-from seq2slim.pipeline.model_files import CONFIG as MODEL_FACTS
-from seq2slim.pipeline.records import read_record
-from seq2slim.pipeline.runner import CONFIG, Runner, runs_folder
+from seq2slim.errors import UserError, nearest
+from seq2slim.inference.model_files import CONFIG as MODEL_FACTS
+from seq2slim.runs.records import read_record
+from seq2slim.runs.runner import CONFIG, Runner, runs_folder
 
 
-def run_home(typed: Path) -> Path:
+def find_run(typed: Path) -> Path:
     """The folder of a run, resolved: a path, a link to one, or its name in the runs folder.
 
-    Raises: UsageError with the nearest name there is.
+    Raises: UserError with the nearest name there is.
     """
     for path in (typed, runs_folder() / typed):
         if path.is_dir():
@@ -21,49 +21,49 @@ def run_home(typed: Path) -> Path:
     folder = typed.parent if typed.parent != Path(".") else runs_folder()
     there = sorted(path.name for path in folder.iterdir() if (path / CONFIG).is_file()) if folder.is_dir() else []
     hint = nearest(typed.name, there) if there else f"there are no runs in {folder}"
-    raise UsageError(f"no run {typed}; {hint if len(hint) < 300 else f'there are {len(there)} runs in {folder}'}")
+    raise UserError(f"no run {typed}; {hint if len(hint) < 300 else f'there are {len(there)} runs in {folder}'}")
 
 
-def shown(home: Path) -> Path:
-    """`home` as it is printed: as seen from the working directory, if it is inside that."""
-    return Path(os.path.relpath(home)) if home.resolve().is_relative_to(Path.cwd()) else home
+def shown(run_dir: Path) -> Path:
+    """`run_dir` as it is printed: as seen from the working directory, if it is inside that."""
+    return Path(os.path.relpath(run_dir)) if run_dir.resolve().is_relative_to(Path.cwd()) else run_dir
 
 
-def model_home(typed: Path) -> Path:
-    """`run_home` of a run that has a model; its runs folder then also keeps what is compiled.
+def find_model_run(typed: Path) -> Path:
+    """`find_run` of a run that has a model; its runs folder then also keeps what is compiled.
 
-    Raises: UsageError if it has none, with what to do.
+    Raises: UserError if it has none, with what to do.
     """
-    home = run_home(typed)
-    if not (home / MODEL_FACTS).is_file():
-        kind = read_record(home)["kind"]
+    run_dir = find_run(typed)
+    if not (run_dir / MODEL_FACTS).is_file():
+        kind = read_record(run_dir)["kind"]
         if kind in ("train", "prune", "retrain"):
-            raise UsageError(
-                f"{shown(home)} has no model yet: its {kind} is not finished; the command that made it goes on"
+            raise UserError(
+                f"{shown(run_dir)} has no model yet: its {kind} is not finished; the command that made it goes on"
             )
-        raise UsageError(f"{shown(home)} is a run of {kind}, which has no model; give one of train, prune or retrain")
-    if (cache := home.parent / "xla-cache").is_dir():
+        raise UserError(f"{shown(run_dir)} is a run of {kind}, which has no model; give one of train, prune or retrain")
+    if (cache := run_dir.parent / "xla-cache").is_dir():
         keep_compiled(cache.absolute())
-    return home
+    return run_dir
 
 
-def runner_beside(home: Path) -> Runner:
-    """A runner whose new runs stand beside `home`, where its ancestors are."""
-    return Runner(shown(home.parent))
+def runner_beside(run_dir: Path) -> Runner:
+    """A runner whose new runs stand beside `run_dir`, where its ancestors are."""
+    return Runner(shown(run_dir.parent))
 
 
 def check_link(link: Path | None):
-    """Raises UsageError, before any work, if a link cannot be made there."""
+    """Raises UserError, before any work, if a link cannot be made there."""
     if link is not None and not link.is_symlink() and link.exists():
-        raise UsageError(f"--link {link}: there is something of that name already, which is not a link")
+        raise UserError(f"--link {link}: there is something of that name already, which is not a link")
     if link is not None and not link.absolute().parent.is_dir():
-        raise UsageError(f"--link {link}: there is no folder {link.absolute().parent}")
+        raise UserError(f"--link {link}: there is no folder {link.absolute().parent}")
 
 
-def tell(runner: Runner, home: Path, link: Path | None):
+def tell(runner: Runner, run_dir: Path, link: Path | None):
     """Makes the link, if one is asked for, and prints, as the last line, what to type after --run."""
     if link is not None:
         temporary = link.with_name(f".{link.name}.{os.getpid()}.tmp")
-        temporary.symlink_to(home.resolve(), target_is_directory=True)
+        temporary.symlink_to(run_dir.resolve(), target_is_directory=True)
         os.replace(temporary, link)
-    runner.console.say(str(link or shown(home)))
+    runner.console.say(str(link or shown(run_dir)))

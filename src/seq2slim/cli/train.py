@@ -14,10 +14,10 @@ from seq2slim.cli.runs import check_link, tell
 from seq2slim.data.corpora import SPLITS, CorpusConfig
 from seq2slim.data.vocabulary import VocabularyConfig
 from seq2slim.models import ModelOptions
-from seq2slim.pipeline.recipes import RECIPES
-from seq2slim.pipeline.runner import Runner
-from seq2slim.pipeline.stages.text import Text
-from seq2slim.pipeline.stages.train import Train
+from seq2slim.recipes import RECIPES
+from seq2slim.runs.runner import Runner
+from seq2slim.stages.text import Text
+from seq2slim.stages.train import Train
 from seq2slim.training.config import TrainingConfig
 
 DESCRIPTION = """Trains a model and prints, on its last line, the folder it is in.
@@ -65,8 +65,8 @@ def run(arguments: Sequence[str]):
     runner = Runner()
     keep_compiled((runner.runs / "xla-cache").absolute())
     text = Text(_absolute(options.corpus), options.vocabulary, options.max_length)
-    (home,) = runner.run(Train(text, options.model, options.training, options.reverse_source, options.seed))
-    tell(runner, home, options.link)
+    (run_dir,) = runner.run(Train(text, options.model, options.training, options.reverse_source, options.seed))
+    tell(runner, run_dir, options.link)
 
 
 def _start(arguments: Sequence[str]) -> Options:

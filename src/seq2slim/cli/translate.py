@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Literal
 
-from seq2slim.cli.mistakes import UsageError
 from seq2slim.cli.models import chosen, learn_dictionary, say
 from seq2slim.cli.options import parse
 from seq2slim.data.corpora.lines import forgiving_lines
 from seq2slim.decoding.length_penalty import LengthPenalty
-from seq2slim.pipeline.translator import WINDOW, Hypothesis
+from seq2slim.errors import UserError
+from seq2slim.inference.translator import WINDOW, Hypothesis
 
 DESCRIPTION = """Translates standard input to standard output: for each line one, in order, whatever it holds.
 
@@ -59,7 +59,7 @@ def run(arguments: Sequence[str]):
     """Translates stdin to stdout."""
     (options,) = parse("translate", DESCRIPTION, arguments, Options)
     if options.window < 1:
-        raise UsageError(f"--window is a number of lines, at least 1, got {options.window}")
+        raise UserError(f"--window is a number of lines, at least 1, got {options.window}")
     model = chosen("translate", options.run, options.model)
     search = model.configured(
         options.beam,
@@ -118,5 +118,5 @@ def _penalty(own: LengthPenalty, kind: str | None, alpha: float | None) -> Lengt
     if kind is None and alpha is None:
         return None
     if alpha and (kind or own.kind) == "none":
-        raise UsageError("--alpha is the exponent of a length penalty, and there is none: add --length-penalty gnmt")
+        raise UserError("--alpha is the exponent of a length penalty, and there is none: add --length-penalty gnmt")
     return LengthPenalty(kind or own.kind, own.alpha if alpha is None else alpha)

@@ -7,13 +7,9 @@ from seq2slim.data.batching import Batch, BatchConfig, evaluation_batches, plan_
 from seq2slim.data.corpora import Corpus, CorpusConfig, read_lines
 from seq2slim.data.tokenised import TokenisedCorpus, TokenisedSplit
 from seq2slim.data.tokenising import tokenise
-from seq2slim.data.vocabulary import BOS, EOS, PAD, UNK, Vocabulary, VocabularyConfig, train_vocabularies
+from seq2slim.data.vocabulary import Vocabulary, VocabularyConfig, train_vocabularies
 
 __all__ = [
-    "BOS",
-    "EOS",
-    "PAD",
-    "UNK",
     "Batch",
     "BatchConfig",
     "Corpus",

@@ -10,7 +10,7 @@ import numpy as np
 
 from seq2slim.data.shapes import fit_shapes, ladder
 from seq2slim.data.tokenised import TokenisedSide, TokenisedSplit
-from seq2slim.data.vocabulary import BOS, EOS, PAD
+from seq2slim.special_ids import BOS, EOS, PAD
 
 Shape = tuple[int, int]  # (S, T)
 Plan = list[tuple[Shape, np.ndarray]]  # a step each: its shape and its rows int64[<= B] in the split

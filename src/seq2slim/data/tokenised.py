@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from seq2slim.data.corpora import SPLITS
+from seq2slim.errors import UserError
 from seq2slim.files import file_sha256
 
 LONGEST = 1000  # tokens a side of a valid or test sentence; what comes after is cut
@@ -94,35 +95,37 @@ class TokenisedCorpus:
         return "; ".join(counts_phrase(name, split.counts) for name, split in self.splits.items())
 
     @staticmethod
-    def load(home: Path) -> TokenisedCorpus:
+    def load(folder: Path) -> TokenisedCorpus:
         """Maps the arrays that `tokenise` wrote, each read once for its SHA-256.
 
-        Raises: FileNotFoundError or ValueError when they are not all there, or not as they were written.
+        Raises: FileNotFoundError or UserError when they are not all there, or not as they were written.
         """
         try:
-            manifest = json.loads((Path(home) / MANIFEST).read_text())
+            manifest = json.loads((Path(folder) / MANIFEST).read_text())
             counts, digests = manifest["counts"], manifest["sha256"]
-            return TokenisedCorpus({split: _load_split(Path(home), split, counts[split], digests) for split in SPLITS})
+            return TokenisedCorpus(
+                {split: _load_split(Path(folder), split, counts[split], digests) for split in SPLITS}
+            )
         except (KeyError, TypeError, AttributeError) as error:
-            raise ValueError(f"{Path(home) / MANIFEST} is damaged, or of another version ({error!r})") from None
+            raise UserError(f"{Path(folder) / MANIFEST} is damaged, or of another version ({error!r})") from None
 
 
-def _load_split(home: Path, split: str, counts: Mapping[str, int], digests: Mapping[str, str]) -> TokenisedSplit:
+def _load_split(folder: Path, split: str, counts: Mapping[str, int], digests: Mapping[str, str]) -> TokenisedSplit:
     arrays = {}
     for name, dtype in ARRAYS.items():
-        path = home / f"{split}.{name}.npy"
+        path = folder / f"{split}.{name}.npy"
         if file_sha256(path) != digests[path.name]:
-            raise ValueError(f"{path} has changed since it was written (its SHA-256 is not the manifest's)")
+            raise UserError(f"{path} has changed since it was written (its SHA-256 is not the manifest's)")
         array = np.load(path, mmap_mode="r", allow_pickle=False)
         if array.dtype != dtype or array.ndim != 1:
-            raise ValueError(f"{path}: expected {np.dtype(dtype)}[n], found {array.dtype} with shape {array.shape}")
+            raise UserError(f"{path}: expected {np.dtype(dtype)}[n], found {array.dtype} with shape {array.shape}")
         arrays[name] = array
     sides = []
     for side in SIDES:
         ids, offsets = arrays[f"{side}.ids"], arrays[f"{side}.offsets"]
         if len(offsets) != counts["pairs"] + 1 or offsets[-1] != len(ids) or len(arrays["lines"]) != counts["pairs"]:
-            raise ValueError(
-                f"{home}: the arrays of {split} do not belong together; remove the folder and tokenise again"
+            raise UserError(
+                f"{folder}: the arrays of {split} do not belong together; remove the folder and tokenise again"
             )
         sides.append(TokenisedSide(ids, offsets))
     return TokenisedSplit(*sides, arrays["lines"], counts)

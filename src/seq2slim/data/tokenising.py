@@ -14,8 +14,10 @@ import numpy as np
 from seq2slim.data.corpora import SPLITS, Corpus, read_lines
 from seq2slim.data.corpora.prepared import replace_folder
 from seq2slim.data.tokenised import ARRAYS, LONGEST, MANIFEST, SIDES, TokenisedCorpus, counts_phrase
-from seq2slim.data.vocabulary import UNK, Vocabulary
+from seq2slim.data.vocabulary import Vocabulary
+from seq2slim.errors import UserError
 from seq2slim.files import file_sha256, scratch_folder
+from seq2slim.special_ids import UNK
 
 _CHUNK = 8192  # lines encoded at once: bounds the memory
 _VERSION = 3  # of the arrays; another one is written anew
@@ -30,17 +32,17 @@ _Encoded = dict[int, tuple[list[int], list[int]]]  # ids of source and target by
 
 
 def tokenise(
-    corpus: Corpus, source: Vocabulary, target: Vocabulary, home: Path, max_length: int = 100
+    corpus: Corpus, source: Vocabulary, target: Vocabulary, folder: Path, max_length: int = 100
 ) -> TokenisedCorpus:
-    """The corpus as token ids in the folder `home`, reused if it stands there already (same text, options).
+    """The corpus as token ids in the folder `folder`, reused if it stands there already (same text, options).
 
     From train, pairs with an empty side and pairs with more than `max_length` tokens on a side are dropped. Valid
     and test keep every line, also where a side is empty (a source row of PAD alone, a target row of EOS alone); a side
-    is cut after `LONGEST` tokens. Runs in bounded memory; written beside `home`, then renamed.
+    is cut after `LONGEST` tokens. Runs in bounded memory; written beside `folder`, then renamed.
 
-    Raises: ValueError if no train pair is left.
+    Raises: UserError if no train pair is left.
     """
-    home = Path(home)
+    folder = Path(folder)
     identity = {
         "version": _VERSION,
         "corpus": corpus.sha256,
@@ -48,11 +50,11 @@ def tokenise(
         "target": target.sha256,
         "max_length": max_length,
     }
-    if _identity(home) == identity:
+    if _identity(folder) == identity:
         with contextlib.suppress(OSError, ValueError):  # damaged: made anew
-            return TokenisedCorpus.load(home)
-    home.parent.mkdir(parents=True, exist_ok=True)
-    with scratch_folder(home) as scratch:
+            return TokenisedCorpus.load(folder)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with scratch_folder(folder) as scratch:
         fresh = scratch / "new"
         fresh.mkdir()
         counts = {}
@@ -60,17 +62,17 @@ def tokenise(
             counts[split] = _write_split(fresh, split, corpus.splits[split], (source, target), max_length)
         if not counts["train"]["pairs"]:
             left = counts_phrase("train", counts["train"])
-            raise ValueError(f"corpus {corpus.name!r}: no pair is left to train on ({left}; max_length={max_length})")
+            raise UserError(f"corpus {corpus.name!r}: no pair is left to train on ({left}; max_length={max_length})")
         digests = {path.name: file_sha256(path) for path in sorted(fresh.iterdir())}
         manifest = {"identity": identity, "counts": counts, "sha256": digests}
         (fresh / MANIFEST).write_text(json.dumps(manifest, indent=1) + "\n")
-        replace_folder(fresh, home)
-    return TokenisedCorpus.load(home)
+        replace_folder(fresh, folder)
+    return TokenisedCorpus.load(folder)
 
 
-def _identity(home: Path) -> dict | None:
+def _identity(folder: Path) -> dict | None:
     try:
-        return json.loads((home / MANIFEST).read_text())["identity"]
+        return json.loads((folder / MANIFEST).read_text())["identity"]
     except (OSError, ValueError, KeyError, TypeError):
         return None
 

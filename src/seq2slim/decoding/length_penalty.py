@@ -6,6 +6,8 @@ from typing import Literal, get_args
 import jax
 import jax.numpy as jnp
 
+from seq2slim.errors import UserError
+
 Kind = Literal["none", "gnmt", "power"]
 
 
@@ -23,9 +25,9 @@ class LengthPenalty:
 
     def __post_init__(self):
         if self.kind not in get_args(Kind):
-            raise ValueError(f"length penalty kind must be one of {get_args(Kind)}, got {self.kind!r}")
+            raise UserError(f"length penalty kind must be one of {get_args(Kind)}, got {self.kind!r}")
         if not self.alpha >= 0.0:
-            raise ValueError(f"length penalty alpha must be at least 0, got {self.alpha}")
+            raise UserError(f"length penalty alpha must be at least 0, got {self.alpha}")
 
     def score(self, log_prob: jax.Array, length: jax.Array) -> jax.Array:
         """Ranking score f32 of `log_prob` f32 (nats) at `length` int32 (tokens, at least 1), broadcast together."""

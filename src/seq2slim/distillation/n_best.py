@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from seq2slim.data.corpora import read_lines
+from seq2slim.errors import UserError
 
 SEPARATOR = " ||| "
 _FEATURES = re.compile(r"log_prob= (\S{1,30}) length= (\d{1,9}) cut= ([01]) check= ([0-9a-f]{8})")
@@ -52,22 +53,22 @@ def to_line(hypothesis: Hypothesis, source: str) -> str:
 
 
 def from_line(text: str) -> tuple[Hypothesis, str]:
-    """(hypothesis, its check) of a line. Raises: ValueError if it is none."""
+    """(hypothesis, its check) of a line. Raises: UserError if it is none."""
     number, _, rest = text.partition(SEPARATOR)
     parts = rest.rsplit(SEPARATOR, 2)
     found = _FEATURES.fullmatch(parts[1]) if len(parts) == 3 else None
     if not found or not re.fullmatch(r"\d{1,12}", number):
-        raise ValueError(f"not a hypothesis: {text[:80]!r}")
+        raise UserError(f"not a hypothesis: {text[:80]!r}")
     values = float(found[1]), float(parts[2])
     if not all(map(math.isfinite, values)):
-        raise ValueError(f"a hypothesis with the scores {values[0]} and {values[1]}")
+        raise UserError(f"a hypothesis with the scores {values[0]} and {values[1]}")
     return Hypothesis(int(number), parts[0], *values, int(found[2]), found[3] == "1"), found[4]
 
 
 def read_n_best(path: Path) -> Iterator[tuple[int, list[Hypothesis]]]:
     """(line number, its hypotheses, best first), in the order of the file, streamed.
 
-    Raises: ValueError naming file and line for what is no hypothesis.
+    Raises: UserError naming file and line for what is no hypothesis.
     """
 
     def parsed() -> Iterable[Hypothesis]:
@@ -75,7 +76,7 @@ def read_n_best(path: Path) -> Iterator[tuple[int, list[Hypothesis]]]:
             try:
                 yield from_line(text)[0]
             except ValueError as error:
-                raise ValueError(f"{path}, line {number}: {error}") from None
+                raise UserError(f"{path}, line {number}: {error}") from None
 
     for line, hypotheses in itertools.groupby(parsed(), key=lambda hypothesis: hypothesis.line):
         yield line, list(hypotheses)

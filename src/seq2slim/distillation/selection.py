@@ -9,6 +9,8 @@ from typing import Literal
 from sacrebleu.metrics import BLEU
 from sacrebleu.tokenizers.tokenizer_13a import Tokenizer13a
 
+from seq2slim.errors import UserError
+
 ORDER = 4
 Smoothing = Literal["halving", "sacrebleu"]
 
@@ -54,15 +56,15 @@ def scorer(smoothing: Smoothing = "halving", tokenize: str = "13a") -> Callable[
       smoothing: `halving` is the authors' (see `sentence_bleu`), `sacrebleu` that of sacreBLEU's sentence-BLEU
         ("exp", over the orders that the sentence has).
       tokenize: "13a" for plain text, "none" where both sides are tokenised.
-    Raises: ValueError for another smoothing or tokenizer.
+    Raises: UserError for another smoothing or tokenizer.
     """
     if tokenize not in ("13a", "none"):
-        raise ValueError(f"tokenize must be '13a' or 'none', got {tokenize!r}")
+        raise UserError(f"tokenize must be '13a' or 'none', got {tokenize!r}")
     if smoothing == "sacrebleu":
         metric = BLEU(effective_order=True, tokenize=tokenize)
         return lambda hypothesis, reference: metric.sentence_score(hypothesis, [reference]).score / 100
     if smoothing != "halving":
-        raise ValueError(f"smoothing must be 'halving' or 'sacrebleu', got {smoothing!r}")
+        raise UserError(f"smoothing must be 'halving' or 'sacrebleu', got {smoothing!r}")
     rules = Tokenizer13a()
 
     def tokens(text: str) -> list[str]:
@@ -79,10 +81,10 @@ def scorer(smoothing: Smoothing = "halving", tokenize: str = "13a") -> Callable[
 def nearest(hypotheses: Sequence[str], reference: str, score: Callable[[str, str], float]) -> tuple[int, float]:
     """(index, score) of the hypothesis with the highest score; of equal ones the teacher's favourite, the first.
 
-    Raises: ValueError without any hypothesis.
+    Raises: UserError without any hypothesis.
     """
     if not hypotheses:
-        raise ValueError("there is no hypothesis to choose from")
+        raise UserError("there is no hypothesis to choose from")
     scores = [score(hypothesis, reference) for hypothesis in hypotheses]
     index = max(range(len(scores)), key=lambda i: (scores[i], -i))
     return index, scores[index]

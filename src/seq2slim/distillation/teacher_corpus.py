@@ -22,6 +22,7 @@ import numpy as np
 
 from seq2slim.distillation.n_best import Hypothesis, from_line, to_line
 from seq2slim.distillation.shards import shard_path
+from seq2slim.errors import UserError
 from seq2slim.files import write_atomically, written_whole
 
 FORMAT = "seq2slim teacher corpus 1"
@@ -34,24 +35,24 @@ def write_shard(path: Path, hypotheses: Iterable[Sequence[Hypothesis]], sources:
     write_atomically(path, "".join(lines))
 
 
-def write_corpus(home: Path, shards: Path, count: int, sources: Sequence[str], facts: dict[str, Any]) -> dict:
+def write_corpus(folder: Path, shards: Path, count: int, sources: Sequence[str], facts: dict[str, Any]) -> dict:
     """Puts finished shards into line order as a teacher corpus.
 
     Args:
-      home: where to. shards: folder of `count` shards. sources: all source lines.
+      folder: where to. shards: folder of `count` shards. sources: all source lines.
       facts: for the manifest: teachers, corpus, search, and which lines were to be decoded ("asked").
     Returns: the manifest.
-    Raises: ValueError if a line stands in two shards.
+    Raises: UserError if a line stands in two shards.
     """
     place = np.full((len(sources), 2), -1, np.int64)  # of each line: its first byte among those of all shards, its end
-    with tempfile.TemporaryFile(dir=home) as joined:  # there may be more shards than files that can be open at once
+    with tempfile.TemporaryFile(dir=folder) as joined:  # there may be more shards than files that can be open at once
         end = 0
         for index in range(count):
             with open(shard_path(shards, index), "rb") as file:
                 for raw in file:
                     line = int(raw[: raw.index(b" ")])
                     if place[line, 1] not in (-1, end):
-                        raise ValueError(f"line {line} was decoded twice: remove {shards} and decode again")
+                        raise UserError(f"line {line} was decoded twice: remove {shards} and decode again")
                     if place[line, 0] < 0:
                         place[line, 0] = end
                     joined.write(raw)
@@ -64,10 +65,10 @@ def write_corpus(home: Path, shards: Path, count: int, sources: Sequence[str], f
                 joined.seek(max(start, 0))
                 yield joined.read(end - start)
 
-        return write_lines(home, lines(), facts)
+        return write_lines(folder, lines(), facts)
 
 
-def write_lines(home: Path, lines: Iterable[bytes], facts: dict[str, Any]) -> dict:
+def write_lines(folder: Path, lines: Iterable[bytes], facts: dict[str, Any]) -> dict:
     """Writes a teacher corpus from the raw n-best of every source line in order (b"" where there is none).
 
     Returns: the manifest, with what was counted: `lines`; `decoded`, with a hypothesis; `dropped`, without one, or with
@@ -77,7 +78,7 @@ def write_lines(home: Path, lines: Iterable[bytes], facts: dict[str, Any]) -> di
     counts = dict.fromkeys(("lines", "decoded", "dropped", "empty", "cut", "hypotheses"), 0)
     best: list[str] = []
 
-    with written_whole(home / N_BEST) as file:
+    with written_whole(folder / N_BEST) as file:
         for raw in lines:
             file.write(raw)
             counts["lines"] += 1
@@ -92,41 +93,41 @@ def write_lines(home: Path, lines: Iterable[bytes], facts: dict[str, Any]) -> di
             counts["hypotheses"] += raw.count(b"\n")
     asked = len(range(facts["fold"], counts["lines"], facts["folds"])) if "fold" in facts else counts["lines"]
     counts["dropped"] = asked - counts["decoded"] + counts["empty"]
-    return write_target(home, best, {**facts, "counts": counts}, (N_BEST, TARGET))
+    return write_target(folder, best, {**facts, "counts": counts}, (N_BEST, TARGET))
 
 
 def write_target(
-    home: Path, lines: Iterable[str], facts: dict[str, Any] | None = None, files: Sequence[str] = (TARGET,)
+    folder: Path, lines: Iterable[str], facts: dict[str, Any] | None = None, files: Sequence[str] = (TARGET,)
 ) -> dict:
     """Writes `target.txt`: what a student is to learn for each source line, empty for lines that it does not see.
 
     Args: facts: for the manifest. files: that the manifest vouches for.
     Returns: the manifest, written last.
     """
-    with written_whole(home / TARGET) as file:
+    with written_whole(folder / TARGET) as file:
         file.writelines(f"{line}\n".encode() for line in lines)
-    manifest = {"format": FORMAT, **(facts or {}), "files": {name: file_facts(home / name) for name in files}}
-    write_atomically(home / MANIFEST, json.dumps(manifest, indent=1) + "\n")
+    manifest = {"format": FORMAT, **(facts or {}), "files": {name: file_facts(folder / name) for name in files}}
+    write_atomically(folder / MANIFEST, json.dumps(manifest, indent=1) + "\n")
     return manifest
 
 
-def checked(home: Path, name: str) -> Path:
-    """The file `name` of a teacher corpus, if it is the one that was written. Raises: ValueError if it is not."""
-    if file_facts(home / name) != read_manifest(home).get("files", {}).get(name):
-        raise ValueError(f"{home / name} has changed since it was written: remove {home} and run the same again")
-    return home / name
+def checked(folder: Path, name: str) -> Path:
+    """The file `name` of a teacher corpus, if it is the one that was written. Raises: UserError if it is not."""
+    if file_facts(folder / name) != read_manifest(folder).get("files", {}).get(name):
+        raise UserError(f"{folder / name} has changed since it was written: remove {folder} and run the same again")
+    return folder / name
 
 
-def read_manifest(home: Path) -> dict:
-    """The manifest. Raises: ValueError if there is none, or it is another thing."""
+def read_manifest(folder: Path) -> dict:
+    """The manifest. Raises: UserError if there is none, or it is another thing."""
     try:
-        manifest = json.loads((home / MANIFEST).read_text(encoding="utf-8"))
+        manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
         if manifest["format"] != FORMAT:
-            raise ValueError(f"its format is {manifest['format']!r}")
+            raise UserError(f"its format is {manifest['format']!r}")
     except FileNotFoundError:
-        raise ValueError(f"{home} is no finished teacher corpus: {MANIFEST} is missing") from None
+        raise UserError(f"{folder} is no finished teacher corpus: {MANIFEST} is missing") from None
     except (ValueError, KeyError, TypeError) as error:
-        raise ValueError(f"{home / MANIFEST} is no manifest of {FORMAT!r}: {error}") from None
+        raise UserError(f"{folder / MANIFEST} is no manifest of {FORMAT!r}: {error}") from None
     return manifest
 
 

@@ -11,10 +11,11 @@ from pathlib import Path
 
 import numpy as np
 
-from seq2slim.data.vocabulary import PAD
 from seq2slim.distillation.shards import shard_path
+from seq2slim.errors import UserError
 from seq2slim.files import written_whole
 from seq2slim.losses import TopK
+from seq2slim.special_ids import PAD
 
 _FILES = {"words": np.int32, "log_probs": np.float32, "offsets": np.int64, "lines": np.int64}
 
@@ -30,11 +31,11 @@ def write_shard(path: Path, rows: np.ndarray, words: np.ndarray, log_probs: np.n
         np.savez(file, rows=rows.astype(np.int64), words=words.astype(np.int32), log_probs=log_probs.astype(np.float32))
 
 
-def write_store(home: Path, shards: Path, count: int, target_lengths: np.ndarray, lines: np.ndarray, k: int) -> None:
+def write_store(folder: Path, shards: Path, count: int, target_lengths: np.ndarray, lines: np.ndarray, k: int) -> None:
     """Puts finished shards into the order of the training set.
 
     Args: target_lengths, lines: int[N] of all pairs, each of which stands in one shard.
-    Raises: ValueError if a pair stands in none.
+    Raises: UserError if a pair stands in none.
     """
     offsets = positions(target_lengths)
     words, log_probs = np.full((offsets[-1], k), -1, np.int32), np.zeros((offsets[-1], k), np.float32)
@@ -43,24 +44,24 @@ def write_store(home: Path, shards: Path, count: int, target_lengths: np.ndarray
             own = np.concatenate([np.arange(offsets[row], offsets[row + 1]) for row in shard["rows"]])
             words[own], log_probs[own] = shard["words"], shard["log_probs"]
     if (words < 0).any():
-        raise ValueError(f"{(words[:, 0] < 0).sum()} target positions stand in no shard")
+        raise UserError(f"{(words[:, 0] < 0).sum()} target positions stand in no shard")
     for name, array in zip(_FILES, (words, log_probs, offsets, np.asarray(lines, np.int64))):
-        with written_whole(home / f"{name}.npy") as file:
+        with written_whole(folder / f"{name}.npy") as file:
             np.save(file, array)
 
 
 class TopKStore:
-    """A store, memory-mapped. Raises: FileNotFoundError or ValueError if it is not whole."""
+    """A store, memory-mapped. Raises: FileNotFoundError or UserError if it is not whole."""
 
-    def __init__(self, home: Path):
+    def __init__(self, folder: Path):
         arrays = {}
         for name, dtype in _FILES.items():
-            arrays[name] = np.load(home / f"{name}.npy", mmap_mode="r", allow_pickle=False)
+            arrays[name] = np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False)
             if arrays[name].dtype != dtype:
-                raise ValueError(f"{home / name}.npy: expected {np.dtype(dtype)}, found {arrays[name].dtype}")
+                raise UserError(f"{folder / name}.npy: expected {np.dtype(dtype)}, found {arrays[name].dtype}")
         self.words, self.log_probs, self._offsets, lines = arrays.values()
         if not (len(self.words) == len(self.log_probs) == self._offsets[-1] and len(self._offsets) == len(lines) + 1):
-            raise ValueError(f"{home}: the arrays do not belong together")
+            raise UserError(f"{folder}: the arrays do not belong together")
         self._rows = np.full(int(lines.max()) + 1, -1, np.int64)
         self._rows[lines] = np.arange(len(lines))
 
@@ -72,7 +73,7 @@ class TopKStore:
     def of(self, batch) -> TopK:
         """What the loss reads beside a `data.Batch`: TopK with [T, B, k], time first; padding holds words 0 .. k-1.
 
-        Raises: ValueError if a line of the batch is not in the store, or has another number of target tokens there.
+        Raises: UserError if a line of the batch is not in the store, or has another number of target tokens there.
         """
         size, steps = batch.target_out.shape
         words = np.broadcast_to(np.arange(self.k, dtype=np.int32), (size, steps, self.k)).copy()
@@ -84,6 +85,6 @@ class TopKStore:
             index = self._rows[line] if line < len(self._rows) else -1
             start, end = self._offsets[index : index + 2] if index >= 0 else (0, 0)
             if end - start != lengths[row]:
-                raise ValueError(f"line {line} has {lengths[row]} target positions, and {end - start} in the store")
+                raise UserError(f"line {line} has {lengths[row]} target positions, and {end - start} in the store")
             words[row, : end - start], log_probs[row, : end - start] = self.words[start:end], self.log_probs[start:end]
         return TopK(words.swapaxes(0, 1), log_probs.swapaxes(0, 1))

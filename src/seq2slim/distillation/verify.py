@@ -12,7 +12,7 @@ MOST = 20  # complaints; one damage may have thousands
 
 
 def verify(
-    home: Path,
+    folder: Path,
     sources: Sequence[str],
     teachers: Sequence[str] | None = None,
     decode: Callable[[list[int]], dict[int, list[Hypothesis]]] | None = None,
@@ -25,18 +25,18 @@ def verify(
     manifest's, and that a sample of lines, decoded again, gives the same.
 
     Args:
-      home: folder of the corpus. sources: the source lines it was decoded from.
+      folder: folder of the corpus. sources: the source lines it was decoded from.
       teachers: identities that it should be from; None accepts any.
       decode: line numbers -> their n-best by the teachers that it should be from.
       sample: lines to decode again, evenly spread; nothing is decoded of a corpus that is damaged.
     """
-    complaints = list(_complaints(home, sources, teachers, decode, sample))
+    complaints = list(_complaints(folder, sources, teachers, decode, sample))
     return complaints[:MOST] + ([f"and {len(complaints) - MOST} more"] if len(complaints) > MOST else [])
 
 
-def _complaints(home, sources, teachers, decode, sample) -> Iterator[str]:
+def _complaints(folder, sources, teachers, decode, sample) -> Iterator[str]:
     try:
-        manifest = read_manifest(home)
+        manifest = read_manifest(folder)
     except ValueError as error:
         yield str(error)
         return
@@ -44,7 +44,7 @@ def _complaints(home, sources, teachers, decode, sample) -> Iterator[str]:
         yield f"{MANIFEST}: it is from {manifest.get('teachers')}, not from {list(teachers)}"
     best: dict[int, Hypothesis] = {}
     damaged = False
-    for complaint in _damages(home, manifest, sources, best):
+    for complaint in _damages(folder, manifest, sources, best):
         damaged = True
         yield complaint
     if decode is not None and best and not damaged:
@@ -53,17 +53,17 @@ def _complaints(home, sources, teachers, decode, sample) -> Iterator[str]:
         yield from _decoded_again(chosen, decode(chosen), best)
 
 
-def _damages(home: Path, manifest: dict, sources: Sequence[str], best: dict[int, Hypothesis]) -> Iterator[str]:
+def _damages(folder: Path, manifest: dict, sources: Sequence[str], best: dict[int, Hypothesis]) -> Iterator[str]:
     """What the files alone tell; fills `best` with the first hypothesis of each line."""
     for name in (N_BEST, TARGET):
-        if not (home / name).is_file():
+        if not (folder / name).is_file():
             yield f"{name} is missing"
             return
-        if file_facts(home / name) != manifest.get("files", {}).get(name):
+        if file_facts(folder / name) != manifest.get("files", {}).get(name):
             yield f"{name} has changed since it was written (size or SHA-256)"
     try:
-        hypotheses = yield from _n_best_complaints(home, sources, best)
-        yield from _target_complaints(home, sources, best)
+        hypotheses = yield from _n_best_complaints(folder, sources, best)
+        yield from _target_complaints(folder, sources, best)
     except ValueError as error:  # a byte that is not UTF-8: no line after it can be told
         yield f"damaged: {str(error).split(';')[0]}"
         return
@@ -73,11 +73,11 @@ def _damages(home: Path, manifest: dict, sources: Sequence[str], best: dict[int,
 
 
 def _n_best_complaints(
-    home: Path, sources: Sequence[str], best: dict[int, Hypothesis]
+    folder: Path, sources: Sequence[str], best: dict[int, Hypothesis]
 ) -> Generator[str, None, int]:  # fmt: skip
     """Complaints about single hypotheses; fills `best` with the first of each line. Returns: lines of the file."""
     last, number = -1, 0
-    for number, text in enumerate(read_lines(home / N_BEST), start=1):
+    for number, text in enumerate(read_lines(folder / N_BEST), start=1):
         where = f"{N_BEST}, line {number}"
         try:
             hypothesis, check = from_line(text)
@@ -97,9 +97,9 @@ def _n_best_complaints(
     return number
 
 
-def _target_complaints(home: Path, sources: Sequence[str], best: dict[int, Hypothesis]) -> Iterator[str]:
+def _target_complaints(folder: Path, sources: Sequence[str], best: dict[int, Hypothesis]) -> Iterator[str]:
     count = 0
-    for line, text in enumerate(read_lines(home / TARGET)):
+    for line, text in enumerate(read_lines(folder / TARGET)):
         count += 1
         if text != (best[line].text if line in best else ""):
             yield f"{TARGET}, line {line + 1} is not the best hypothesis of source line {line}"

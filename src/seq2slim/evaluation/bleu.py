@@ -6,6 +6,8 @@ from typing import NamedTuple
 from sacrebleu.metrics import BLEU
 from sacrebleu.significance import PairedTest
 
+from seq2slim.errors import UserError
+
 
 class Bleu(NamedTuple):
     """Corpus BLEU of one system."""
@@ -46,7 +48,7 @@ def bleu(
         tokenised (the score then compares only with others on the same tokenisation).
       lowercase: compare without case.
     Returns: Bleu.
-    Raises: ValueError if the line counts differ or are 0, or the tokenizer is unknown.
+    Raises: UserError if the line counts differ or are 0, or the tokenizer is unknown.
     """
     _check(hypotheses, references)
     metric = _metric(tokenize, lowercase)
@@ -80,12 +82,12 @@ def paired_bootstrap(
       samples: resamples of the test set.
       tokenize, lowercase: as of `bleu`.
     Returns: PairedBootstrap; a p-value below 0.05 is commonly read as a real difference.
-    Raises: ValueError as `bleu`, or if samples is below 1.
+    Raises: UserError as `bleu`, or if samples is below 1.
     """
     _check(baseline, references)
     _check(system, references)
     if samples < 1:
-        raise ValueError(f"samples must be at least 1, got {samples}")
+        raise UserError(f"samples must be at least 1, got {samples}")
     test = PairedTest(
         [("baseline", list(baseline)), ("system", list(system))],
         {"BLEU": _metric(tokenize, lowercase)},
@@ -101,13 +103,13 @@ def paired_bootstrap(
 
 
 def check_tokenizer(tokenize: str):
-    """Raises: ValueError if sacreBLEU has no such tokenizer, RuntimeError if it needs a package that is not here."""
+    """Raises: UserError if sacreBLEU has no such tokenizer, RuntimeError if it needs a package that is not here."""
     _metric(tokenize, lowercase=False)
 
 
 def _metric(tokenize: str, lowercase: bool) -> BLEU:
     if tokenize not in BLEU.TOKENIZERS:
-        raise ValueError(f"tokenize must be one of {sorted(BLEU.TOKENIZERS)}, got {tokenize!r}")
+        raise UserError(f"tokenize must be one of {sorted(BLEU.TOKENIZERS)}, got {tokenize!r}")
     # force: sacreBLEU otherwise warns on every call when lines end in " .", as text of word vocabularies does.
     return BLEU(tokenize=tokenize, lowercase=lowercase, force=True)
 
@@ -118,6 +120,6 @@ def _interval(result) -> Interval:
 
 def _check(hypotheses: Sequence[str], references: Sequence[str]) -> None:
     if len(hypotheses) != len(references):
-        raise ValueError(f"as many hypotheses as references are needed, got {len(hypotheses)} and {len(references)}")
+        raise UserError(f"as many hypotheses as references are needed, got {len(hypotheses)} and {len(references)}")
     if not references:
-        raise ValueError("BLEU of an empty test set is undefined")
+        raise UserError("BLEU of an empty test set is undefined")

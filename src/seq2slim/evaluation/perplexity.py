@@ -4,6 +4,8 @@ import math
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
+from seq2slim.errors import UserError
+
 
 class Perplexity(NamedTuple):
     """Perplexity of a corpus and what it was computed from."""
@@ -23,7 +25,7 @@ def corpus_perplexity(loss: Callable[[Any], tuple[Any, Any]], batches: Iterable[
       loss: batch -> (summed NLL in nats, number of target tokens), scalars of any kind; usually a jitted function.
       batches: what `loss` takes, each pair of sentences once.
     Returns: Perplexity; nan if any loss is nan.
-    Raises: ValueError if there is no target token at all.
+    Raises: UserError if there is no target token at all.
     """
     nll, tokens = 0.0, 0
     for batch in batches:
@@ -31,7 +33,7 @@ def corpus_perplexity(loss: Callable[[Any], tuple[Any, Any]], batches: Iterable[
         nll += float(batch_nll)
         tokens += int(batch_tokens)
     if tokens == 0:
-        raise ValueError("perplexity needs at least one target token, got none (empty split, or all rows are padding)")
+        raise UserError("perplexity needs at least one target token, got none (empty split, or all rows are padding)")
     return Perplexity(safe_exp(nll / tokens), nll, tokens)
 
 

@@ -6,9 +6,11 @@ from typing import NamedTuple
 import numpy as np
 
 from seq2slim.data.batching import Batch
-from seq2slim.data.vocabulary import PAD, UNK, Vocabulary
+from seq2slim.data.vocabulary import Vocabulary
 from seq2slim.decoding.hypotheses import BeamResult
 from seq2slim.decoding.unknown_words import replace_unknown_words, source_index
+from seq2slim.errors import UserError
+from seq2slim.special_ids import PAD, UNK
 
 Search = Callable[[Batch], BeamResult]
 
@@ -61,24 +63,24 @@ def translate(
       count: lines of the split. An empty source gives an empty line, whatever the search finds.
       unknown_words: replace <unk> through the attention; None leaves "<unk>" in the text.
     Returns: `count` strings.
-    Raises: ValueError naming a line whose number is `count` or more, or that comes twice or never, or for which the
+    Raises: UserError naming a line whose number is `count` or more, or that comes twice or never, or for which the
       search found no hypothesis (every score was NaN or -inf).
     """
     texts: list[str | None] = [None] * count
     for line, source, result in search_lines(search, batches):
         if line >= count:
-            raise ValueError(f"line {line} in a batch, but the split has {count} lines")
+            raise UserError(f"line {line} in a batch, but the split has {count} lines")
         if texts[line] is not None:
-            raise ValueError(f"line {line} stands in two batches")
+            raise UserError(f"line {line} stands in two batches")
         if not (source != PAD).any():
             texts[line] = ""
             continue
         if not result.length[0]:
-            raise ValueError(f"no hypothesis for line {line}: every score was NaN or -inf; are the parameters finite?")
+            raise UserError(f"no hypothesis for line {line}: every score was NaN or -inf; are the parameters finite?")
         texts[line] = hypothesis_text(result, 0, line, source, vocabulary, unknown_words)
     missing = [line for line, text in enumerate(texts) if text is None]
     if missing:
-        raise ValueError(f"{len(missing)} of {count} lines stand in no batch, the first is line {missing[0]}")
+        raise UserError(f"{len(missing)} of {count} lines stand in no batch, the first is line {missing[0]}")
     return texts
 
 

@@ -3,6 +3,8 @@
 from dataclasses import dataclass, fields
 from typing import Literal, get_args, get_origin
 
+from seq2slim.errors import UserError
+
 
 @dataclass(frozen=True)
 class Seq2SeqConfig:
@@ -26,7 +28,7 @@ class Seq2SeqConfig:
         predicts (local-p; Luong et al. 2015, sec. 3.2; with the dot or the general score).
       window: D of local-p: words up to so many places from that position are read; 10 in the paper.
       compute_dtype: of products and activations; parameters, cell states, softmaxes and the loss are float32 in both.
-    Raises: ValueError naming the field, the value received and what would be right.
+    Raises: UserError naming the field, the value received and what would be right.
     """
 
     source_vocabulary: int
@@ -50,26 +52,26 @@ class Seq2SeqConfig:
     def __post_init__(self):
         for name in ("source_vocabulary", "target_vocabulary", "layers", "units", "window"):
             if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
+                raise UserError(f"{name} must be at least 1, got {getattr(self, name)}")
         for option in fields(self):
             value = getattr(self, option.name)
             if get_origin(option.type) is Literal and value not in (choices := get_args(option.type)):
-                raise ValueError(f"{option.name} must be one of {', '.join(map(repr, choices))}; got {value!r}")
+                raise UserError(f"{option.name} must be one of {', '.join(map(repr, choices))}; got {value!r}")
         if self.embedding < 0:
-            raise ValueError(f"embedding must be 0 (as wide as units) or positive, got {self.embedding}")
+            raise UserError(f"embedding must be 0 (as wide as units) or positive, got {self.embedding}")
         for name in ("dropout", "output_dropout"):
             if not 0 <= getattr(self, name) < 1:
-                raise ValueError(f"{name} is a rate in [0, 1), got {getattr(self, name)}")
+                raise UserError(f"{name} is a rate in [0, 1), got {getattr(self, name)}")
         if self.init_scale < 0:
-            raise ValueError(f"init_scale must not be negative, got {self.init_scale}")
+            raise UserError(f"init_scale must not be negative, got {self.init_scale}")
         if self.bidirectional and self.units % 2:
-            raise ValueError(f"a bidirectional encoder halves the units: they must be even, got {self.units}")
+            raise UserError(f"a bidirectional encoder halves the units: they must be even, got {self.units}")
         if self.input_feeding and self.attention == "none":
-            raise ValueError("input_feeding feeds the attentional vector: it needs an attention, got 'none'")
+            raise UserError("input_feeding feeds the attentional vector: it needs an attention, got 'none'")
         if self.attention_span == "local_p" and self.attention not in ("dot", "general"):
-            raise ValueError(f"attention_span 'local_p' needs attention 'dot' or 'general', got {self.attention!r}")
+            raise UserError(f"attention_span 'local_p' needs attention 'dot' or 'general', got {self.attention!r}")
         if self.attention_span == "global" and self.window != 10:
-            raise ValueError(f"window={self.window} is of attention_span 'local_p'; a global attention has none")
+            raise UserError(f"window={self.window} is of attention_span 'local_p'; a global attention has none")
 
     @property
     def embedding_size(self) -> int:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, fields
 from typing import Literal
 
+from seq2slim.errors import UserError
 from seq2slim.models.config import Seq2SeqConfig
 
 
@@ -98,7 +99,7 @@ class ModelOptions:
     """A preset, and what differs from it (None: as in the preset); the fields are those of `Seq2SeqConfig`.
 
     Attributes: preset: a key of PRESETS.
-    Raises: ValueError for a preset that there is not.
+    Raises: UserError for a preset that there is not.
     """
 
     preset: Literal["see2016", "kim2016_teacher", "kim2016_student", "base", "student", "small", "tiny"] = "small"
@@ -120,12 +121,12 @@ class ModelOptions:
 
     def __post_init__(self):
         if self.preset not in PRESETS:
-            raise ValueError(f"there is no preset {self.preset!r}, only {', '.join(PRESETS)}")
+            raise UserError(f"there is no preset {self.preset!r}, only {', '.join(PRESETS)}")
 
     def build(self, source_vocabulary: int, target_vocabulary: int) -> Seq2SeqConfig:
         """The configuration for vocabularies of so many words.
 
-        Raises: ValueError if a value is out of range (see `Seq2SeqConfig`).
+        Raises: UserError if a value is out of range (see `Seq2SeqConfig`).
         """
         own = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "preset"}
         changes = {name: value for name, value in own.items() if value is not None}

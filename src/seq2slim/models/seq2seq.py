@@ -15,8 +15,7 @@ from seq2slim.models.config import Seq2SeqConfig
 from seq2slim.models.dropout import dropout, split_key
 from seq2slim.models.layers import Affine, Attention, Embedding, EncoderLayer, Stack, decoder_layer
 from seq2slim.models.precision import wide_product
-
-PAD = 0  # the id that the data room pads with; a word's id is never 0
+from seq2slim.special_ids import PAD
 
 
 class Memory(NamedTuple):

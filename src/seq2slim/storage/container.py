@@ -18,6 +18,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
+from seq2slim.errors import UserError
 from seq2slim.files import written_whole
 
 SEAL = "sha256"
@@ -26,7 +27,7 @@ _DIGEST = hashlib.sha256().digest_size
 _COPY = 1 << 18
 
 
-class ModelFileError(ValueError):
+class ModelFileError(UserError):
     """A model file that is damaged, hostile, too large, or none; the message says which file and what is wrong."""
 
 

@@ -23,6 +23,7 @@ from typing import Any, NamedTuple
 
 import jax
 
+from seq2slim.errors import UserError
 from seq2slim.files import fsync
 from seq2slim.training.items import (
     CheckpointError,
@@ -61,7 +62,7 @@ class Checkpoints:
 
     def __init__(self, folder: Path, keep: int = 2, report: Callable[[str], None] = _LOG.warning):
         if keep < 1:
-            raise ValueError(f"keep is {keep}; at least 1 save must be kept")
+            raise UserError(f"keep is {keep}; at least 1 save must be kept")
         self.folder, self.keep, self.report = Path(folder), keep, report
 
     def save(self, step: int, items: dict[str, Any], best: bool = False) -> Path:

@@ -4,17 +4,19 @@ import math
 from dataclasses import dataclass, field, fields
 from typing import Literal, get_args, get_origin
 
+from seq2slim.errors import UserError
+
 
 def _positive(owner, *names):
     for name in names:
         if not 0 < getattr(owner, name) < math.inf:
-            raise ValueError(f"{name} must be a positive number, got {getattr(owner, name)}")
+            raise UserError(f"{name} must be a positive number, got {getattr(owner, name)}")
 
 
 def _not_negative(owner, *names):
     for name in names:
         if not 0 <= getattr(owner, name) < math.inf:
-            raise ValueError(f"{name} must be a number, 0 or more; got {getattr(owner, name)}")
+            raise UserError(f"{name} must be a number, 0 or more; got {getattr(owner, name)}")
 
 
 def _known(owner):
@@ -22,7 +24,7 @@ def _known(owner):
     for option in fields(owner):
         value = getattr(owner, option.name)
         if get_origin(option.type) is Literal and value not in (choices := get_args(option.type)):
-            raise ValueError(f"{option.name} must be one of {', '.join(map(repr, choices))}; got {value!r}")
+            raise UserError(f"{option.name} must be one of {', '.join(map(repr, choices))}; got {value!r}")
 
 
 @dataclass(frozen=True)
@@ -78,7 +80,7 @@ class OptimizerConfig:
         _known(self)
         _positive(self, "learning_rate")
         if not 0 < self.second_moment < 1:
-            raise ValueError(f"second_moment must be in (0, 1), got {self.second_moment}")
+            raise UserError(f"second_moment must be in (0, 1), got {self.second_moment}")
         _not_negative(self, "clip_norm", "weight_decay")
 
 
@@ -124,7 +126,7 @@ class TrainingConfig:
         _not_negative(self, "max_steps", "patience", "dropout_scale")
         for name in ("label_smoothing", "average_decay"):
             if not 0 <= getattr(self, name) < 1:
-                raise ValueError(f"{name} must be in [0, 1), got {getattr(self, name)}")
+                raise UserError(f"{name} must be in [0, 1), got {getattr(self, name)}")
 
 
 @dataclass(frozen=True)
@@ -141,5 +143,5 @@ class WordDistillationConfig:
 
     def __post_init__(self):
         if not 0 <= self.alpha <= 1:
-            raise ValueError(f"alpha is a weight in [0, 1], got {self.alpha}")
+            raise UserError(f"alpha is a weight in [0, 1], got {self.alpha}")
         _positive(self, "temperature")

@@ -9,12 +9,14 @@ import jax.numpy as jnp
 import numpy as np
 import orbax.checkpoint as ocp
 
+from seq2slim.errors import UserError
+
 ITEMS = "items"
 # Orbax logs every save at INFO and, after a failed one, tracebacks of its threads; what matters of that is raised.
 logging.getLogger("absl").addFilter(lambda record: "orbax" not in record.pathname)
 
 
-class CheckpointError(RuntimeError):
+class CheckpointError(UserError):
     """A save that could not be written, or one whose leaves are not those asked for."""
 
 
@@ -67,7 +69,7 @@ def read_items(folder: Path, items: dict[str, dict[str, list]]) -> dict[str, dic
 def named_leaves(tree, item: str) -> dict[str, Any]:
     """Leaves by path ("encoder/layer_1/kernel") in the order of jax.tree.leaves; a bare array is the leaf "array".
 
-    Raises: TypeError or ValueError naming the leaf that has no dtype and shape, or no name of its own.
+    Raises: TypeError or UserError naming the leaf that has no dtype and shape, or no name of its own.
     """
     leaves, seen = {}, set()
     for path, leaf in jax.tree_util.tree_leaves_with_path(tree):
@@ -82,7 +84,7 @@ def named_leaves(tree, item: str) -> dict[str, Any]:
             )
         # Orbax joins keys with dots: {"a.b": x} and {"a": {"b": y}} would be one entry there.
         if (dotted := name.replace("/", ".")) in seen or name.count("/") + 1 > max(len(path), 1):
-            raise ValueError(f"leaf {name} of item {item!r}: its keys contain '/', or it has the name of another leaf")
+            raise UserError(f"leaf {name} of item {item!r}: its keys contain '/', or it has the name of another leaf")
         seen.add(dotted)
         leaves[name] = leaf
     return leaves

@@ -10,15 +10,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from seq2slim.errors import StopRequested, UserError
 from seq2slim.training.checkpoints import CheckpointError, Checkpoints
 from seq2slim.training.config import TrainingConfig
+from seq2slim.training.metric_buffer import MetricBuffer, NonFiniteLoss, Watcher
 from seq2slim.training.metrics import Metrics
 from seq2slim.training.state import TrainState
-from seq2slim.training.window import NonFiniteLoss, Watcher, Window
-
-
-class Stopped(RuntimeError):
-    """The run was asked to stop and has saved where it is."""
 
 
 @dataclass
@@ -84,30 +81,30 @@ def total_steps(config: TrainingConfig, steps_per_epoch: int) -> int:
     return min(steps, config.max_steps) if config.max_steps else steps
 
 
-def fit(run: Run, state: TrainState, home: Path, watcher: Watcher):
+def fit(run: Run, state: TrainState, run_dir: Path, watcher: Watcher):
     """Trains to the end, from the newest good save if there is one; ends bit-for-bit as if never interrupted.
 
     Args:
       run: what is trained, on what.
       state: where a run without saves starts; its buffers are donated.
-      home: folder of the run: `saves/`, `metrics.jsonl`, `tensorboard/`.
+      run_dir: folder of the run: `saves/`, `metrics.jsonl`, `tensorboard/`.
       watcher: sees the progress; may ask to stop.
     Returns: (the parameters to keep: of the best validation, or of the last step (`config.keep`); steps done).
-    Raises: NonFiniteLoss naming step, rate and line numbers; Stopped after saving, when the watcher asks.
+    Raises: NonFiniteLoss naming step, rate and line numbers; StopRequested after saving, when the watcher asks.
     """
-    saves = Checkpoints(home / "saves", report=watcher.say)
+    saves = Checkpoints(run_dir / "saves", report=watcher.say)
     restored = saves.restore(_items(state, Progress()))
     progress = Progress()
     if restored is not None:
         step, items = restored
         state, progress = TrainState(**items["state"]), Progress.of(items["progress"])
         watcher.say(f"going on from step {step} of {run.total_steps}")
-    with Metrics(home, None if restored is None else step, report=watcher.say) as log:
+    with Metrics(run_dir, None if restored is None else step, report=watcher.say) as log:
         state = _steps(run, state, progress, saves, log, watcher, fresh=restored is None)
     if run.config.keep == "last":
         return state.result, int(state.step)
     if (found := saves.restore(_items(state, progress), best=True)) is None:
-        raise CheckpointError(f"the best save in {saves.folder} is damaged: delete {home} and train again")
+        raise CheckpointError(f"the best save in {saves.folder} is damaged: delete {run_dir} and train again")
     return TrainState(**found[1]["state"]).result, int(state.step)
 
 
@@ -143,24 +140,24 @@ def _steps(
         validate()
     if over():
         return state
-    window = Window(run.total_steps, run.steps_per_epoch, log, watcher)
+    buffer = MetricBuffer(run.total_steps, run.steps_per_epoch, log, watcher)
     start = int(state.step)
     for step, batch in enumerate(run.batches(start), start):
         state, metrics = run.step(state, batch, run.masks)
-        window.add(step, batch, metrics)
+        buffer.add(step, batch, metrics)
         validated = run.validates(step + 1)
         if validated:
-            window.flush()
+            buffer.flush()
             validate()
-            window.restart()
+            buffer.restart()
             if over():
                 return state
         if watcher.stop_requested:
             if not validated:
-                window.flush()
+                buffer.flush()
                 save()
-            raise Stopped(f"stopped at step {step + 1} of {run.total_steps}; everything is saved")
-    raise ValueError("the batches ended before the last step")
+            raise StopRequested(f"stopped at step {step + 1} of {run.total_steps}; everything is saved")
+    raise UserError("the batches ended before the last step")
 
 
 @jax.jit

@@ -7,6 +7,7 @@ import hashlib
 import json
 from pathlib import Path
 
+from seq2slim.errors import UserError
 from seq2slim.files import file_sha256, fsync
 
 MANIFEST = "manifest.json"
@@ -32,26 +33,26 @@ def verified(folder: Path, step: int, best: bool, items: set[str]) -> dict:
     """The manifest of a save, after checking itself, the list of files, and the content of all but the other items.
 
     Args: folder: of the save. step, best: what its name says. items: those whose content is checked.
-    Raises: OSError, ValueError, KeyError or TypeError if anything is damaged.
+    Raises: OSError, UserError, KeyError or TypeError if anything is damaged.
     """
     text = (folder / MANIFEST).read_bytes().decode()
     manifest = json.loads(text)
     manifest.pop("sha256")
     if _manifest_text(manifest) != text or (manifest["step"], manifest["best"]) != (step, best):
-        raise ValueError(f"{MANIFEST} fails its own checksum")
+        raise UserError(f"{MANIFEST} fails its own checksum")
     expected = manifest["files"]
     present = {path.relative_to(folder).as_posix() for path in _files(folder)} - {MANIFEST}
     if odd := sorted(present ^ set(expected)):
-        raise ValueError(f"{odd[0]} is {'missing' if odd[0] in expected else 'not in the manifest'}")
+        raise UserError(f"{odd[0]} is {'missing' if odd[0] in expected else 'not in the manifest'}")
     for name, file in expected.items():
         _, _, inner = name.partition("/")
         other = inner.partition("/")[0]
         if other in manifest["items"] and other not in items:
             continue
         if (size := (folder / name).stat().st_size) != file["size"]:
-            raise ValueError(f"{name} has {size} bytes instead of {file['size']}")
+            raise UserError(f"{name} has {size} bytes instead of {file['size']}")
         if file_sha256(folder / name) != file["sha256"]:
-            raise ValueError(f"{name} fails its checksum")
+            raise UserError(f"{name} fails its checksum")
     return manifest
 
 

@@ -16,18 +16,19 @@ from tensorboardX.event_file_writer import EventsWriter
 from tensorboardX.proto.event_pb2 import Event, SessionLog
 from tensorboardX.summary import scalar
 
+from seq2slim.errors import UserError
 from seq2slim.files import write_atomically
+from seq2slim.json_values import decoded, encoded, plain
 
 METRICS = "metrics.jsonl"
 _LOOK_EVERY = 60  # seconds after which TensorBoard, which reads along, sees what is new
-_NON_FINITE = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 
 
 class Metrics:
     """Writer of a run's metrics.
 
     Args:
-      home: folder of the run; gets `metrics.jsonl` and, with `tensorboard`, event files under `tensorboard/`.
+      run_dir: folder of the run; gets `metrics.jsonl` and, with `tensorboard`, event files under `tensorboard/`.
       resume_step: the restored step: everything beyond it, which will be measured again, is dropped. None starts anew.
       tensorboard: whether to write the event files.
       report: told of each damaged line, which is then left out; without it, one is an error.
@@ -35,16 +36,16 @@ class Metrics:
 
     def __init__(
         self,
-        home: Path,
+        run_dir: Path,
         resume_step: int | None = None,
         tensorboard: bool = True,
         report: Callable[[str], None] | None = None,
     ):
-        home.mkdir(parents=True, exist_ok=True)
+        run_dir.mkdir(parents=True, exist_ok=True)
         step = -1 if resume_step is None else resume_step
-        cut_back(home / METRICS, step, report)
-        self._file = (home / METRICS).open("a", encoding="utf-8")
-        self._board = _Board(home / "tensorboard", step + 1) if tensorboard else None
+        cut_back(run_dir / METRICS, step, report)
+        self._file = (run_dir / METRICS).open("a", encoding="utf-8")
+        self._board = _Board(run_dir / "tensorboard", step + 1) if tensorboard else None
 
     def write(self, step: int, **values: Any):
         """Appends one line, numbers also to TensorBoard. Values: numbers, arrays, strings, bools, None, lists."""
@@ -122,7 +123,7 @@ def read_metrics(path: Path, report: Callable[[str], None] | None = None) -> lis
     """All lines of a metrics file; a last line torn by a kill is left out.
 
     Args: report: told of each other line that is not a JSON object with an integer "step", which is then left out.
-    Raises: without `report`, ValueError naming file and line for such a line.
+    Raises: without `report`, UserError naming file and line for such a line.
     """
     lines = path.read_bytes().split(b"\n")  # the last one is what follows the last newline: nothing, or torn
     rows = []
@@ -131,7 +132,7 @@ def read_metrics(path: Path, report: Callable[[str], None] | None = None) -> lis
             rows.append(_row(line))
         except ValueError as error:
             if report is None:
-                raise ValueError(f"{path}, line {number}: {error}") from None
+                raise UserError(f"{path}, line {number}: {error}") from None
             report(f"{path}, line {number} is left out: {error}")
     return rows
 
@@ -140,33 +141,7 @@ def _row(line: bytes) -> dict:
     try:
         row = decoded(json.loads(line))
     except (ValueError, RecursionError) as error:
-        raise ValueError(f"not JSON ({error})") from None
+        raise UserError(f"not JSON ({error})") from None
     if not isinstance(row, dict) or not isinstance(row.get("step"), int):
-        raise ValueError('not an object with an integer "step"')
+        raise UserError('not an object with an integer "step"')
     return row
-
-
-def plain(value: Any) -> Any:
-    """Scalars of numpy and jax as Python numbers, arrays as lists; everything else unchanged."""
-    return value.tolist() if hasattr(value, "tolist") else value
-
-
-def encoded(value: Any) -> Any:
-    """`value` (dicts, lists, scalars, arrays) as valid JSON: NaN and infinities as strings. Inverse: `decoded`."""
-    value = plain(value)
-    if isinstance(value, dict):
-        return {name: encoded(inner) for name, inner in value.items()}
-    if isinstance(value, list | tuple):
-        return [encoded(inner) for inner in value]
-    if isinstance(value, float) and not math.isfinite(value):
-        return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
-    return value
-
-
-def decoded(value: Any) -> Any:
-    """`value` with the strings of `encoded` as floats again."""
-    if isinstance(value, dict):
-        return {name: decoded(inner) for name, inner in value.items()}
-    if isinstance(value, list):
-        return [decoded(inner) for inner in value]
-    return _NON_FINITE.get(value, value) if isinstance(value, str) else value

@@ -10,7 +10,8 @@ import optax
 
 from seq2slim import pruning
 from seq2slim.losses import cross_entropy
-from seq2slim.models.seq2seq import PAD, Seq2Seq
+from seq2slim.models.seq2seq import Seq2Seq
+from seq2slim.special_ids import PAD
 from seq2slim.training.config import TrainingConfig
 from seq2slim.training.state import TrainState
 

@@ -6,7 +6,8 @@ import jax
 import jax.numpy as jnp
 
 from seq2slim.losses import SoftmaxLayer, TopK, word_distillation
-from seq2slim.models.seq2seq import PAD, Seq2Seq
+from seq2slim.models.seq2seq import Seq2Seq
+from seq2slim.special_ids import PAD
 from seq2slim.training.config import WordDistillationConfig
 from seq2slim.training.step import batch_losses
 

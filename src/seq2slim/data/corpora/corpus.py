@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from seq2slim.errors import UserError
+
 SPLITS = ("train", "valid", "test")
 BIBLE_NAMES = ("bible-en-de", "bible-en-fr", "bible-en-es", "bible-en-it")
 # More than 13,000 pairs each, but for Italian (6,400), and in the Latin script.
@@ -26,7 +28,7 @@ class CorpusConfig:
       train, valid, test: (source path, target path), for `name="text"` only.
       languages: (source, target) of a `tfds:` set, to turn it round or to choose two of many; by default its own.
 
-    Raises: ValueError for an unknown name (with the nearest one), or when another option and the name do not go
+    Raises: UserError for an unknown name (with the nearest one), or when another option and the name do not go
       together.
     """
 
@@ -41,23 +43,23 @@ class CorpusConfig:
             _, colon, rest = self.name.partition(":")
             known = (*NAMES, TFDS_PREFIX + rest) if colon else NAMES
             near = difflib.get_close_matches(self.name, known, n=1, cutoff=0.0)[0]
-            raise ValueError(
+            raise UserError(
                 f"unknown corpus {self.name!r}: did you mean {near!r}? There are {', '.join(NAMES)}, "
                 "and tfds:NAME for a set of TensorFlow Datasets"
             )
         if self.name == TFDS_PREFIX:
-            raise ValueError("corpus 'tfds:' needs the name of a set, as in 'tfds:ted_hrlr_translate/pt_to_en'")
+            raise UserError("corpus 'tfds:' needs the name of a set, as in 'tfds:ted_hrlr_translate/pt_to_en'")
         if self.languages is not None:
             if not self.is_tfds:
-                raise ValueError(f"languages={self.languages} goes with a corpus 'tfds:NAME', not with {self.name!r}")
+                raise UserError(f"languages={self.languages} goes with a corpus 'tfds:NAME', not with {self.name!r}")
             if len(set(self.languages)) != 2 or len(self.languages) != 2:
-                raise ValueError(f"languages must be two different ones, (source, target), got {self.languages}")
+                raise UserError(f"languages must be two different ones, (source, target), got {self.languages}")
         for split in SPLITS:
             paths = getattr(self, split)
             if self.name != "text" and paths is not None:
-                raise ValueError(f"{split}={paths} goes with corpus name 'text', not with {self.name!r}")
+                raise UserError(f"{split}={paths} goes with corpus name 'text', not with {self.name!r}")
             if self.name == "text" and (paths is None or len(paths) != 2):
-                raise ValueError(f"corpus 'text' needs {split}=(source path, target path), got {paths}")
+                raise UserError(f"corpus 'text' needs {split}=(source path, target path), got {paths}")
 
     @property
     def is_tfds(self) -> bool:

@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
+from seq2slim.errors import UserError
+
 MOST_BYTES = 2**20  # of a line that is translated; of sentences that make sense all is far within
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
@@ -19,7 +21,7 @@ def read_lines(path: Path) -> Iterator[str]:
     feeds, vertical tabs and a lone "\\r" stay inside the sentence. The "\\r" of a Windows line end and a byte order
     mark at the head of the file are taken off. A last line without its "\\n" counts.
 
-    Raises: ValueError naming file and line where the bytes are not UTF-8.
+    Raises: UserError naming file and line where the bytes are not UTF-8.
     """
     with open(path, "rb") as file:
         yield from decode_lines(file, path)
@@ -34,7 +36,7 @@ def decode_lines(raw: Iterable[bytes], path: Path) -> Iterator[str]:
             yield line.removesuffix(b"\n").removesuffix(b"\r").decode("utf-8")
         except UnicodeDecodeError as error:
             where = f"byte 0x{line[error.start]:02x} at column {error.start + 1}"
-            raise ValueError(f"{path}, line {number}: not UTF-8 ({where}); convert the file to UTF-8") from None
+            raise UserError(f"{path}, line {number}: not UTF-8 ({where}); convert the file to UTF-8") from None
 
 
 def forgiving_lines(file: BinaryIO, report: Callable[[int, str], None]) -> Iterator[str]:

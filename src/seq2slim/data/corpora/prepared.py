@@ -35,21 +35,21 @@ def prepare(
       version: raised when `build` would give other text; text of another version is built anew.
       report: called with a line of text that is worth showing.
     """
-    home = cache / name
+    folder = cache / name
     expected = {file for split in SPLITS for file in _files(split, languages)}
-    if _problem(home, version, expected) is not None:
+    if _problem(folder, version, expected) is not None:
         cache.mkdir(parents=True, exist_ok=True)
         with locked(cache / f".{name}.lock", lambda holder: report(f"{name}: {holder} prepares it; waiting")):
-            problem = _problem(home, version, expected)  # another process may have built it meanwhile
+            problem = _problem(folder, version, expected)  # another process may have built it meanwhile
             if problem is not None:
-                if home.exists():
+                if folder.exists():
                     report(f"{name}: {problem}: building it again")
-                _write(home, languages, version, build())
-                problem = _problem(home, version, expected)
+                _write(folder, languages, version, build())
+                problem = _problem(folder, version, expected)
             if problem is not None:
-                raise OSError(f"{home}: {problem}, just after it was written: is the disk full or failing?")
-    digests = json.loads((home / MANIFEST).read_text())["sha256"]
-    splits = {split: tuple(home / file for file in _files(split, languages)) for split in SPLITS}
+                raise OSError(f"{folder}: {problem}, just after it was written: is the disk full or failing?")
+    digests = json.loads((folder / MANIFEST).read_text())["sha256"]
+    splits = {split: tuple(folder / file for file in _files(split, languages)) for split in SPLITS}
     return Corpus(
         name,
         *languages,
@@ -62,26 +62,26 @@ def _files(split: str, languages: tuple[str, str]) -> tuple[str, str]:
     return f"{split}.{languages[0]}", f"{split}.{languages[1]}"
 
 
-def _problem(home: Path, version: int, expected: set[str]) -> str | None:
-    """Why the prepared text in `home` cannot be used, or None."""
+def _problem(folder: Path, version: int, expected: set[str]) -> str | None:
+    """Why the prepared text in `folder` cannot be used, or None."""
     try:
-        manifest = json.loads((home / MANIFEST).read_text())
+        manifest = json.loads((folder / MANIFEST).read_text())
         if manifest["version"] != version:
             return f"version {manifest['version']} is in the cache, {version} is wanted"
         if set(manifest["sha256"]) != expected:
-            return f"{home / MANIFEST} does not list the files it should"
+            return f"{folder / MANIFEST} does not list the files it should"
         for file, digest in manifest["sha256"].items():
-            if file_sha256(home / file) != digest:
-                return f"{home / file} is damaged (its SHA-256 is not the manifest's)"
+            if file_sha256(folder / file) != digest:
+                return f"{folder / file} is damaged (its SHA-256 is not the manifest's)"
     except FileNotFoundError as error:
         return f"{error.filename} is missing"
     except (ValueError, KeyError, TypeError, AttributeError):
-        return f"{home / MANIFEST} is damaged"
+        return f"{folder / MANIFEST} is damaged"
     return None
 
 
-def _write(home: Path, languages: tuple[str, str], version: int, splits: Mapping[str, Pairs]) -> None:
-    with scratch_folder(home) as scratch:
+def _write(folder: Path, languages: tuple[str, str], version: int, splits: Mapping[str, Pairs]) -> None:
+    with scratch_folder(folder) as scratch:
         fresh = scratch / "new"
         fresh.mkdir()
         digests = {}
@@ -90,20 +90,20 @@ def _write(home: Path, languages: tuple[str, str], version: int, splits: Mapping
             write_pairs(*(fresh / file for file in files), splits[split])
             digests |= {file: file_sha256(fresh / file) for file in files}
         (fresh / MANIFEST).write_text(json.dumps({"version": version, "sha256": digests}, indent=1) + "\n")
-        replace_folder(fresh, home)
+        replace_folder(fresh, folder)
 
 
-def replace_folder(fresh: Path, home: Path) -> None:
-    """Puts `fresh`, a folder in a scratch of its own, in the place of `home`. Of two at once, the later one's stays."""
+def replace_folder(fresh: Path, folder: Path) -> None:
+    """Puts `fresh`, in a scratch folder, in the place of `folder`. Of two at once, the later one stays."""
     while True:
         try:
-            os.rename(fresh, home)  # atomic; refused where a non-empty folder stands
+            os.rename(fresh, folder)  # atomic; refused where a non-empty folder stands
             return
         except OSError:
-            if not home.is_dir():
+            if not folder.is_dir():
                 raise
             # An old folder is renamed into the scratch before it is removed, so that nobody reads half of it.
             away = fresh.with_name("old")
             with contextlib.suppress(FileNotFoundError):
-                os.rename(home, away)
+                os.rename(folder, away)
             shutil.rmtree(away, ignore_errors=True)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from seq2slim.data.corpora.corpus import SPLITS, Corpus, CorpusConfig, content_hash
 from seq2slim.data.corpora.lines import decode_lines
+from seq2slim.errors import UserError
 
 
 def load_text(config: CorpusConfig) -> Corpus:
@@ -37,7 +38,7 @@ def _check_pair(source: Path, target: Path) -> tuple[str, str]:
     (source_digest, source_lines), (target_digest, target_lines) = _examine(source), _examine(target)
     if source_lines != target_lines:
         longer, partnered = (target, source_lines) if source_lines < target_lines else (source, target_lines)
-        raise ValueError(
+        raise UserError(
             f"{source} has {source_lines} lines and {target} has {target_lines}: they must be parallel, line by line "
             f"({longer}, line {partnered + 1} has no partner)"
         )
@@ -59,7 +60,7 @@ def _examine(path: Path) -> tuple[str, int]:
             count += 1
             words = words or bool(line.strip())
     if not words:
-        raise ValueError(f"{path}: the corpus is empty ({count} lines, no words)")
+        raise UserError(f"{path}: the corpus is empty ({count} lines, no words)")
     return digest.hexdigest(), count
 
 

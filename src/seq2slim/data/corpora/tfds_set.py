@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from seq2slim.data.corpora.corpus import TFDS_PREFIX, Corpus, CorpusConfig
 from seq2slim.data.corpora.prepared import Pairs, prepare
 from seq2slim.data.corpora.tfds_source import brief, generate, read_pairs, require_tfds
+from seq2slim.errors import UserError
 
 if TYPE_CHECKING:
     from tensorflow_datasets.core import DatasetBuilder
@@ -48,8 +49,8 @@ def load_tfds(config: CorpusConfig, cache: Path, report: Callable[[str], None]) 
                 raise _not_prepared(name, data_dir, error) from error
         return read_pairs(builder, languages, name)
 
-    home = "-".join(["tfds", *builder.info.full_name.split("/"), *sorted(languages)])
-    return dataclasses.replace(prepare(home, languages, _VERSION, cache, build, report), name=name)
+    folder = "-".join(["tfds", *builder.info.full_name.split("/"), *sorted(languages)])
+    return dataclasses.replace(prepare(folder, languages, _VERSION, cache, build, report), name=name)
 
 
 def _builder(name: str, data_dir: Path) -> DatasetBuilder:
@@ -65,7 +66,7 @@ def _builder(name: str, data_dir: Path) -> DatasetBuilder:
         known += [folder.name for folder in data_dir.iterdir() if folder.is_dir()]
     if dataset not in known:
         near = difflib.get_close_matches(dataset, known, n=1, cutoff=0.0)[0]
-        raise ValueError(f"TensorFlow Datasets has no set {dataset!r}: did you mean {TFDS_PREFIX + near!r}?")
+        raise UserError(f"TensorFlow Datasets has no set {dataset!r}: did you mean {TFDS_PREFIX + near!r}?")
     try:
         with contextlib.redirect_stdout(io.StringIO()):
             return tfds.builder(asked, data_dir=data_dir)
@@ -78,7 +79,7 @@ def _builder(name: str, data_dir: Path) -> DatasetBuilder:
                 near = difflib.get_close_matches(config, configs, n=1, cutoff=0.0)[0]
                 error = ValueError(f"it has no config {config!r}, did you mean {f'{TFDS_PREFIX}{dataset}/{near}'!r}?")
         why = brief(error).rpartition('}": ')[2]  # TFDS puts the builder's arguments, as a dict, before the cause
-        raise ValueError(f"corpus {name!r}: {why.removeprefix('ValueError: ')}") from error
+        raise UserError(f"corpus {name!r}: {why.removeprefix('ValueError: ')}") from error
 
 
 def _languages(builder: DatasetBuilder, config: CorpusConfig) -> tuple[str, str]:
@@ -89,7 +90,7 @@ def _languages(builder: DatasetBuilder, config: CorpusConfig) -> tuple[str, str]
     texts = [key for key, feature in dict(found or {}).items() if isinstance(feature, features.Text)]
     if config.languages is not None:
         if not set(config.languages) <= set(texts):
-            raise ValueError(
+            raise UserError(
                 f"languages={config.languages}: corpus {config.name!r} has {', '.join(sorted(texts)) or 'no text'}"
             )
         return config.languages
@@ -97,7 +98,7 @@ def _languages(builder: DatasetBuilder, config: CorpusConfig) -> tuple[str, str]
         return tuple(keys)
     if len(texts) == 2:
         return tuple(sorted(texts))
-    raise ValueError(
+    raise UserError(
         f"corpus {config.name!r} is no translation set of two languages: an example of it holds "
         f"{', '.join(dict(found or {})) or 'nothing'} and its supervised keys are {keys}"
         + (f"; choose two of {', '.join(sorted(texts))} by `languages`" if len(texts) > 2 else "")

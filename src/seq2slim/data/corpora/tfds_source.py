@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from seq2slim.data.corpora.corpus import SPLITS
 from seq2slim.data.corpora.prepared import Pairs
+from seq2slim.errors import UserError
 
 if TYPE_CHECKING:
     from tensorflow_datasets.core import DatasetBuilder
@@ -58,7 +59,7 @@ def read_pairs(builder: DatasetBuilder, languages: tuple[str, str], name: str) -
     """
     for split in SPLITS:
         if SPLIT_NAMES[split] not in builder.info.splits:
-            raise ValueError(
+            raise UserError(
                 f"corpus {name!r} has no split {SPLIT_NAMES[split]!r} (it has {', '.join(builder.info.splits)}): "
                 "train, validation and test are needed; take another set, or make files of it for corpus 'text'"
             )

@@ -7,17 +7,13 @@ import logging
 from collections.abc import Callable, Iterable
 
 from seq2slim.data.vocabulary.base import Vocabulary
-from seq2slim.data.vocabulary.config import BOS, EOS, KINDS, PAD, SPECIAL, UNK, VocabularyConfig
+from seq2slim.data.vocabulary.config import KINDS, SPECIAL, VocabularyConfig
 from seq2slim.data.vocabulary.pieces import PieceVocabulary
 from seq2slim.data.vocabulary.words import WordVocabulary
 
 __all__ = [
-    "BOS",
-    "EOS",
     "KINDS",
-    "PAD",
     "SPECIAL",
-    "UNK",
     "PieceVocabulary",
     "Vocabulary",
     "VocabularyConfig",

@@ -10,8 +10,10 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
-from seq2slim.data.vocabulary.config import BOS, EOS, PAD, VocabularyConfig
+from seq2slim.data.vocabulary.config import VocabularyConfig
+from seq2slim.errors import UserError
 from seq2slim.files import write_atomically
+from seq2slim.special_ids import BOS, EOS, PAD
 
 _FORMAT = "seq2slim vocabulary 1"
 _CLASSES: dict[str, type[Vocabulary]] = {}  # by kind
@@ -32,7 +34,7 @@ class Vocabulary(ABC):
 
     @abstractmethod
     def __init__(self, kind: str, payload: bytes):
-        """Raises: ValueError if `payload` is none of this kind."""
+        """Raises: UserError if `payload` is none of this kind."""
 
     @classmethod
     @abstractmethod
@@ -45,7 +47,7 @@ class Vocabulary(ABC):
         Args:
           lines: sentences, read once. SentencePiece sees an even thinning of them when they are more than 500,000.
           report: called with a line of text when the vocabulary is smaller than asked.
-        Raises: ValueError if the lines hold no token, or if `size` is too small for a piece for each character.
+        Raises: UserError if the lines hold no token, or if `size` is too small for a piece for each character.
         """
         trained = _CLASSES[config.kind]._train(lines, config)
         if len(trained) < config.size:
@@ -108,17 +110,17 @@ class Vocabulary(ABC):
         except (ValueError, TypeError, KeyError, RecursionError):
             known = False
         if not known:
-            raise ValueError(f"{path} is no vocabulary file (its first line is not that of {_FORMAT!r})")
+            raise UserError(f"{path} is no vocabulary file (its first line is not that of {_FORMAT!r})")
         if not isinstance(kind, str) or kind not in _CLASSES:
-            raise ValueError(f"{path} holds a vocabulary of kind {kind!r:.40}; there are {', '.join(_CLASSES)}")
+            raise UserError(f"{path} holds a vocabulary of kind {kind!r:.40}; there are {', '.join(_CLASSES)}")
         if hashlib.sha256(f"{kind}\n".encode() + payload).hexdigest() != digest:
-            raise ValueError(
+            raise UserError(
                 f"{path} is damaged (its content does not have the SHA-256 in its first line): train it again"
             )
         try:
             return _CLASSES[kind](kind, payload)
         except ValueError as error:
-            raise ValueError(f"{path} holds no vocabulary: {error}") from None
+            raise UserError(f"{path} holds no vocabulary: {error}") from None
 
 
 def in_bounds(token_id: int, vocabulary: Vocabulary) -> int:

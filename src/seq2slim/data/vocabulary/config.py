@@ -5,7 +5,8 @@ from __future__ import annotations
 import difflib
 from dataclasses import dataclass, replace
 
-PAD, UNK, BOS, EOS = 0, 1, 2, 3
+from seq2slim.errors import UserError
+
 SPECIAL = ("<pad>", "<unk>", "<s>", "</s>")
 KINDS = ("unigram", "bpe", "words")
 
@@ -29,14 +30,14 @@ class VocabularyConfig:
     def __post_init__(self):
         if self.kind not in KINDS:
             near = difflib.get_close_matches(str(self.kind), KINDS, n=1, cutoff=0.0)[0]
-            raise ValueError(
+            raise UserError(
                 f"unknown kind of vocabulary {self.kind!r}: did you mean {near!r}? There are {', '.join(KINDS)}"
             )
         for name, size in (("size", self.size), ("source_size", self.source_size or self.size)):
             if size <= len(SPECIAL):
-                raise ValueError(f"{name}={size}: a vocabulary needs more than its {len(SPECIAL)} special ids")
+                raise UserError(f"{name}={size}: a vocabulary needs more than its {len(SPECIAL)} special ids")
         if self.joint and self.source_size:
-            raise ValueError(f"source_size={self.source_size}: a joint vocabulary has one size; set it to 0")
+            raise UserError(f"source_size={self.source_size}: a joint vocabulary has one size; set it to 0")
 
     @property
     def source(self) -> VocabularyConfig:

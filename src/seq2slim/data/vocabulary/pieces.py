@@ -11,7 +11,9 @@ from collections.abc import Iterable, Sequence
 import sentencepiece
 
 from seq2slim.data.vocabulary.base import Vocabulary, in_bounds
-from seq2slim.data.vocabulary.config import BOS, EOS, PAD, SPECIAL, UNK, VocabularyConfig
+from seq2slim.data.vocabulary.config import SPECIAL, VocabularyConfig
+from seq2slim.errors import UserError
+from seq2slim.special_ids import BOS, EOS, PAD, UNK
 
 _SPACE = "\u2581"  # how SentencePiece writes a space inside a piece
 _TRAINING_LINES = 500_000  # more change the pieces little and cost SentencePiece 2 GB and a minute a million
@@ -26,16 +28,16 @@ class PieceVocabulary(Vocabulary, kinds=("unigram", "bpe")):
         try:
             self._processor = sentencepiece.SentencePieceProcessor(model_proto=payload)
         except RuntimeError as error:
-            raise ValueError(f"SentencePiece cannot read its model ({error})") from None
+            raise UserError(f"SentencePiece cannot read its model ({error})") from None
         self._pieces = [self._processor.id_to_piece(index) for index in range(len(self._processor))]
         if tuple(self._pieces[: len(SPECIAL)]) != SPECIAL:
-            raise ValueError(f"the first pieces of its model are not {', '.join(SPECIAL)}")
+            raise UserError(f"the first pieces of its model are not {', '.join(SPECIAL)}")
 
     @classmethod
     def _train(cls, lines: Iterable[str], config: VocabularyConfig) -> PieceVocabulary:
         sentences = [line for line in thin(lines, _TRAINING_LINES) if line.strip()]
         if not sentences:
-            raise ValueError("cannot train a vocabulary: the text has no words")
+            raise UserError("cannot train a vocabulary: the text has no words")
         model = io.BytesIO()
         pad, unk, bos, eos = SPECIAL
         try:
@@ -61,10 +63,10 @@ class PieceVocabulary(Vocabulary, kinds=("unigram", "bpe")):
         except RuntimeError as error:
             needed = re.search(r"smaller than required_chars\. \d+ vs (\d+)", str(error))
             if needed:
-                raise ValueError(
+                raise UserError(
                     f"size={config.size} is too small for this text: its characters alone need {needed[1]} ids"
                 ) from None
-            raise ValueError(
+            raise UserError(
                 f"SentencePiece cannot train a {config.kind} vocabulary of size {config.size}: {error}"
             ) from None
         return cls(config.kind, model.getvalue())

@@ -6,7 +6,9 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from seq2slim.data.vocabulary.base import Vocabulary, in_bounds
-from seq2slim.data.vocabulary.config import SPECIAL, UNK, VocabularyConfig
+from seq2slim.data.vocabulary.config import SPECIAL, VocabularyConfig
+from seq2slim.errors import UserError
+from seq2slim.special_ids import UNK
 
 
 class WordVocabulary(Vocabulary, kinds=("words",)):
@@ -24,7 +26,7 @@ class WordVocabulary(Vocabulary, kinds=("words",)):
         for line in lines:
             counts.update(line.split())
         if not counts:
-            raise ValueError("cannot train a vocabulary: the text has no words")
+            raise UserError("cannot train a vocabulary: the text has no words")
         # most_common sorts stably and a Counter keeps the order of first occurrence.
         frequent = counts.most_common(config.size - len(SPECIAL))
         return cls("words", "\n".join(word for word, _ in frequent).encode("utf-8"))

@@ -1,0 +1,1 @@
+"""The benchmark: our side, the PyTorch peers, and the processes that they run in."""

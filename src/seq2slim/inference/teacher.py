@@ -1,0 +1,136 @@
+"""A training corpus decoded by a teacher, shard by shard: what the Decode stage and the command line share."""
+
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from seq2slim.data import batching
+from seq2slim.data.batching import Batch
+from seq2slim.data.tokenised import TokenisedSplit
+from seq2slim.data.vocabulary import Vocabulary
+from seq2slim.decoding.constraints import LIMITS
+from seq2slim.decoding.hypotheses import BeamResult
+from seq2slim.decoding.search_config import SearchConfig
+from seq2slim.distillation import teacher_corpus
+from seq2slim.distillation.n_best import Hypothesis
+from seq2slim.distillation.shards import grouped, missing_shards, shard_path, split_evenly
+from seq2slim.errors import StopRequested
+from seq2slim.evaluation.translate import search_lines
+from seq2slim.inference.model_files import Model
+from seq2slim.inference.search import make_search
+from seq2slim.special_ids import PAD
+
+SHARD_BATCHES = 32  # a kill costs at most so many batches
+
+
+class Teacher(NamedTuple):
+    """Models that decode as one, and what makes text of their ids."""
+
+    models: Sequence[Model]
+    vocabulary: Vocabulary  # of the target side
+    identities: Sequence[str]  # of the stages that made the models
+
+
+def search_facts(search: SearchConfig) -> dict:
+    """What of a search decides what it finds, for a manifest."""
+    return {"beam": search.beam, "length_penalty": asdict(search.length_penalty), "limits": search.limits}
+
+
+def decode_lines(teacher: Teacher, batches: Iterable[Batch], search: SearchConfig) -> Iterator[list[Hypothesis]]:
+    """The n-best of each line, in the order of the batches; [] where every score was NaN or -inf."""
+    limits = LIMITS[search.limits]
+    for line, source, result in search_lines(make_search(teacher.models, search), batches):
+        longest = int(limits(int((source != PAD).sum())).max_length)
+        yield _hypotheses(line, result, longest, teacher.vocabulary)
+
+
+def _hypotheses(line: int, result: BeamResult, longest: int, vocabulary: Vocabulary) -> list[Hypothesis]:
+    found = []
+    for tokens, log_prob, score, length in zip(result.tokens, result.log_prob, result.score, result.length):
+        if not length:
+            break  # the others of the beam are free places too
+        text = vocabulary.decode(tokens[: length - 1])
+        found.append(Hypothesis(line, text, float(log_prob), float(score), int(length), int(length) >= longest))
+    return found
+
+
+def decode_corpus(
+    run_dir: Path,
+    scratch: Path,
+    teacher: Teacher,
+    split: TokenisedSplit,
+    rows: np.ndarray,
+    sources: Sequence[str],
+    search: SearchConfig,
+    facts: dict,
+    context,
+) -> dict:
+    """Decodes `rows` of a split into a teacher corpus in `run_dir`; goes on after the last whole shard in `scratch`.
+
+    Batches are cut from the rows sorted by length, and shards are runs of batches: so a shard wastes no more on padding
+    than the whole does. Which shard a line is in depends on the lengths alone, and the result not even on that.
+
+    Args:
+      split: holds the sources. rows: int64[n], which pairs. sources: all source lines, by line number.
+      facts: more for the manifest.
+      context: of the stage: told of the progress, asked whether to stop.
+    Returns: the counts of the manifest, and `sentences_per_second` of this attempt.
+    Raises: StopRequested after a whole shard, when the context asks.
+    """
+    config = batching.BatchConfig(search.batch_size, teacher.models[0].reverse_source)
+    plan = batching.plan_evaluation(split.lengths[rows], config, targets=False)
+    shards = split_evenly(plan, SHARD_BATCHES)
+    scratch = scratch / f"shards-of-{SHARD_BATCHES}"  # no shard of another size is taken for one of these
+    scratch.mkdir(parents=True, exist_ok=True)
+    sizes = [sum(len(chosen) for _, chosen in shard) for shard in shards]
+    missing = missing_shards(scratch, len(shards))
+    if len(missing) < len(shards):
+        context.say(f"going on after {len(shards) - len(missing)} of {len(shards)} shards")
+    batches = (
+        batching.make_batch(split, rows[chosen], shape, config) for index in missing for shape, chosen in shards[index]
+    )
+    done, start = sum(sizes) - sum(sizes[index] for index in missing), time.perf_counter()
+    before = done
+
+    def counted(hypotheses):
+        nonlocal done
+        for own in hypotheses:
+            done += 1
+            rate = (done - before) / (time.perf_counter() - start)
+            context.progress(step=done, total=len(rows), sentences_per_s=rate)
+            yield own
+
+    found = counted(decode_lines(teacher, batches, search))
+    for index, own in zip(missing, grouped(found, [sizes[index] for index in missing])):
+        teacher_corpus.write_shard(shard_path(scratch, index), own, sources)
+        if context.stop_requested:
+            raise StopRequested(f"{done:,} of {len(rows):,} lines are decoded and saved")
+    seconds = time.perf_counter() - start
+    manifest = teacher_corpus.write_corpus(
+        run_dir,
+        scratch,
+        len(shards),
+        sources,
+        {
+            "teachers": list(teacher.identities),
+            **search_facts(search),
+            "asked": len(rows),
+            **facts,
+        },
+    )
+    return manifest["counts"] | {"sentences_per_second": round((done - before) / seconds, 2) if missing else None}
+
+
+def decode_again(
+    teacher: Teacher, split: TokenisedSplit, search: SearchConfig, lines: list[int]
+) -> dict[int, list[Hypothesis]]:
+    """The n-best of some lines, decoded as `decode_corpus` does: for `distillation.verify`."""
+    row_of = {int(line): row for row, line in enumerate(split.lines)}
+    rows = np.array([row_of[line] for line in lines])
+    config = batching.BatchConfig(search.batch_size, teacher.models[0].reverse_source)
+    batches = batching.evaluation_batches(split, config, targets=False, rows=rows)
+    return {own[0].line: own for own in decode_lines(teacher, batches, search) if own}

@@ -1,1 +1,0 @@
-"""The stages that experiments are composed of."""

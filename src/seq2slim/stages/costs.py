@@ -1,0 +1,84 @@
+"""What stages will cost in time, before they run: their floating-point operations over a rate."""
+
+import operator
+from collections.abc import Iterable, Mapping
+
+import jax
+
+from seq2slim.models import ModelOptions, init_params
+from seq2slim.runs.runner import Runner
+from seq2slim.runs.stage import Stage
+from seq2slim.stages.dry_run import DryRun, widest_shape
+from seq2slim.stages.evaluate import Evaluate
+from seq2slim.stages.perplexity import Perplexity
+from seq2slim.stages.train import Retrain, Train
+
+# Two cores: 150e9 to 280e9 operations a second were seen in training, with padding, validation and saves in the time.
+RATE = 150e9
+OVERHEAD = 2.0  # seconds a stage: reading, compiling, saving
+SEARCHED = 2.5  # steps of a search for each target token of the references: a batch goes on until its last one ends
+
+Counts = Mapping[str, Mapping[str, int]]  # the result of a Text stage
+
+
+def operations(stage: Stage, counts: Counts) -> float:
+    """Floating-point operations of a stage: 2 for each weight and token forwards, 6 in training; embeddings are read.
+
+    Args: counts: `pairs`, `source_tokens` and `target_tokens` of each split.
+    """
+    if isinstance(stage, Train | Retrain):
+        epochs, train = stage.training.epochs, counts["train"]
+        if stage.training.max_steps:
+            epochs = min(epochs, stage.training.max_steps * stage.training.batch_size / max(train["pairs"], 1))
+        return 6 * epochs * _forward(stage, train)
+    if isinstance(stage, Evaluate):
+        share = min(1.0, stage.train_sample / max(counts["train"]["pairs"], 1))
+        read = share * _forward(stage.parent, counts["train"]) + _forward(stage.parent, counts["valid"])
+        _, decoder = _weights(stage.parent)
+        searched = (1 + stage.search.beam) * SEARCHED * decoder * counts[stage.split]["target_tokens"]
+        return 2 * (read + _forward(stage.parent, counts[stage.split]) + searched)
+    if isinstance(stage, DryRun):
+        rows = stage.training.batch_size + stage.retraining.batch_size
+        lengths = widest_shape(stage.text.max_length)
+        return 6 * stage.steps * rows * sum(map(operator.mul, _multiplied(stage.model, stage.words), lengths))
+    return 2 * _forward(stage.parent, counts[stage.split]) if isinstance(stage, Perplexity) else 0.0
+
+
+def estimate(runner: Runner, stages: Iterable[Stage], rate: float) -> float:
+    """Seconds that `stages` will take at `rate` operations a second; their Text stages must be finished."""
+    return sum(OVERHEAD + operations(stage, _counts(runner, stage)) / rate for stage in stages)
+
+
+def measured_rate(runner: Runner, stages: Iterable[Stage]) -> float | None:
+    """Operations a second of the trainings among `stages` that are finished and went through at once; None if none."""
+    trained = [s for s in stages if isinstance(s, Train | Retrain) and runner.is_finished(s)]
+    timed = [(s, runner.done(s)["seconds"]) for s in trained if not runner.done(s)["resumed"]]
+    if not timed:
+        return None
+    return sum(operations(s, _counts(runner, s)) for s, _ in timed) / sum(max(t - OVERHEAD, t / 10) for _, t in timed)
+
+
+def _counts(runner: Runner, stage: Stage) -> Counts:
+    while not hasattr(stage, "text"):
+        if not hasattr(stage, "parent"):
+            return {}  # a stage that costs nothing by this count
+        stage = stage.parent
+    return runner.result(stage.text)
+
+
+def _forward(model: Stage, split: Mapping[str, int]) -> float:
+    encoder, decoder = _weights(model)
+    return encoder * split["source_tokens"] + decoder * split["target_tokens"]
+
+
+def _weights(model: Stage) -> tuple[int, int]:
+    """Weights that multiply each source token, and each target token."""
+    while not isinstance(model, Train):
+        model = model.parent
+    return _multiplied(model.model, model.text.vocabulary.size)  # at most; the text may support fewer
+
+
+def _multiplied(model: ModelOptions, words: int) -> tuple[int, int]:
+    shapes = jax.eval_shape(lambda key: init_params(model.build(words, words), key), jax.random.key(0))
+    parts = {name: sum(leaf.size for leaf in jax.tree.leaves(own)) for name, own in shapes.items()}
+    return parts["encoder"], sum(parts.get(name, 0) for name in ("decoder", "attention", "softmax"))

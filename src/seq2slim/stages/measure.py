@@ -1,0 +1,138 @@
+"""What distinguishes a distilled model: its own mode, what it remembers of its training text, its speed."""
+
+import dataclasses
+import statistics
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar, Literal
+
+import numpy as np
+
+from seq2slim.data import batching
+from seq2slim.decoding.length_penalty import LengthPenalty
+from seq2slim.decoding.search_config import SearchConfig
+from seq2slim.distillation.mode import mode_mass
+from seq2slim.errors import UserError
+from seq2slim.evaluation.bleu import bleu
+from seq2slim.evaluation.translate import search_lines
+from seq2slim.inference import text_files
+from seq2slim.inference.model_files import load_model
+from seq2slim.inference.search import make_search
+from seq2slim.runs.stage import Stage, run_name
+
+
+@dataclass(frozen=True)
+class Mode(Stage):
+    """p(w*) of a model: the mean probability that it gives its own mode, as found by beam search (Kim & Rush 2016).
+
+    Attributes:
+      parent: Train, Prune or Retrain. split: of whose sources.
+      search: beam and limits; its length penalty is not used, for the mode is the most probable and no other.
+    """
+
+    kind: ClassVar[str] = "mode"
+    parent: Stage
+    split: Literal["valid", "test"] = "test"
+    search: SearchConfig = SearchConfig()
+
+    def describe(self) -> str:
+        return f"p(w*) of {run_name(self.parent)}, {self.split}, beam {self.search.beam}"
+
+    def run(self, run_dir: Path, context) -> dict:
+        model = load_model(context.run_dir(self.parent), context.say)
+        split = text_files.tokenised(context.run_dir(self.parent.text))[self.split]
+        config = batching.BatchConfig(self.search.batch_size, model.reverse_source)
+        rows = np.flatnonzero(split.source.lengths)
+        batches = batching.evaluation_batches(split, config, targets=False, rows=rows)
+        search = make_search(model, dataclasses.replace(self.search, length_penalty=LengthPenalty()))
+        found = mode_mass(np.stack([result.log_prob for _, _, result in search_lines(search, batches)]))
+        return {"mode": found.mode, "n_best_mass": found.n_best, "mode_beam": self.search.beam}
+
+
+@dataclass(frozen=True)
+class Memorisation(Stage):
+    """How much better a model translates what it was trained on: BLEU on a sample of train, and on valid.
+
+    Attributes: parent: Train or Retrain. sample: training pairs, drawn by seed 0. search, tokenize: as of Evaluate.
+    """
+
+    kind: ClassVar[str] = "memory"
+    parent: Stage
+    sample: int = 1000
+    search: SearchConfig = SearchConfig()
+    tokenize: str = "13a"
+
+    def describe(self) -> str:
+        return f"{run_name(self.parent)}, train against valid"
+
+    def run(self, run_dir: Path, context) -> dict:
+        model = load_model(context.run_dir(self.parent), context.say)
+        text = self.parent.text
+        corpus, (_, vocabulary) = (
+            text_files.tokenised(context.run_dir(text)),
+            text_files.vocabularies(context.run_dir(text)),
+        )
+        config, search = (
+            batching.BatchConfig(self.search.batch_size, model.reverse_source),
+            make_search(model, self.search),
+        )
+        result = {"beam": self.search.beam}
+        for name in ("train", "valid"):
+            split, references = corpus[name], text.lines(name, 1)
+            rows = np.flatnonzero(split.source.lengths)
+            if name == "train":
+                rows = np.sort(np.random.default_rng(0).permutation(rows)[: self.sample])
+            batches = batching.evaluation_batches(split, config, targets=False, rows=rows)
+            pairs = [
+                (vocabulary.decode(found.tokens[0]), references[line])
+                for line, _, found in search_lines(search, batches)
+            ]
+            result[f"{name}_bleu"] = round(bleu(*zip(*pairs), tokenize=self.tokenize).score, 2)
+        return result | {"ratio": round(result["train_bleu"] / max(result["valid_bleu"], 0.01), 3)}
+
+
+@dataclass(frozen=True)
+class Speed(Stage):
+    """Sentences a second of several models, greedy and with a beam, timed in turn: only ratios within one run count.
+
+    Attributes:
+      models: Train, Prune or Retrain, of one text.
+      split: what is translated; each model all of it, in batches sorted by length.
+      search: of the beam; greedy has the same limits. rounds: each is timed so often, in turn; the median counts.
+    """
+
+    kind: ClassVar[str] = "speed"
+    models: tuple[Stage, ...]
+    split: Literal["valid", "test"] = "test"
+    search: SearchConfig = SearchConfig()
+    rounds: int = 3
+
+    def __post_init__(self):
+        if not self.models or self.rounds < 1:
+            raise UserError(f"speed needs a model and a round, got {len(self.models)} and {self.rounds}")
+
+    def describe(self) -> str:
+        return f"{len(self.models)} models in turn, {self.rounds} rounds, greedy and beam {self.search.beam}"
+
+    def run(self, run_dir: Path, context) -> dict:
+        """Result: `greedy` and `beam`, a list each of sentences/s in the order of `models`."""
+        runs = {}
+        for index, stage in enumerate(self.models):
+            model = load_model(context.run_dir(stage), context.say)
+            split = text_files.tokenised(context.run_dir(stage.text))[self.split]
+            config = batching.BatchConfig(self.search.batch_size, model.reverse_source)
+            batches = list(batching.evaluation_batches(split, config, targets=False))
+            for name, beam in (("greedy", 1), ("beam", self.search.beam)):
+                runs[name, index] = make_search(model, dataclasses.replace(self.search, beam=beam)), batches
+        seconds: dict[tuple, list[float]] = {run: [] for run in runs}
+        for round_ in range(self.rounds + 1):  # the first one compiles
+            for step, (run, (search, batches)) in enumerate(runs.items(), start=1):
+                start = time.perf_counter()
+                sentences = sum(1 for _ in search_lines(search, batches))
+                if round_:
+                    seconds[run].append(time.perf_counter() - start)
+                context.progress(step=round_ * len(runs) + step, total=(self.rounds + 1) * len(runs))
+        rates = {run: round(sentences / statistics.median(times), 2) for run, times in seconds.items()}
+        order = range(len(self.models))
+        return {name: [rates[name, index] for index in order] for name in ("greedy", "beam")}

@@ -1,0 +1,172 @@
+"""Training a model from its seed, and training one on: retraining a pruned model, or its dense control."""
+
+import json
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import ClassVar
+
+import jax
+
+from seq2slim import pruning
+from seq2slim.data import batching
+from seq2slim.decoding.search_config import SearchConfig
+from seq2slim.errors import UserError
+from seq2slim.evaluation.bleu import bleu
+from seq2slim.evaluation.perplexity import Perplexity, corpus_perplexity
+from seq2slim.evaluation.translate import translate
+from seq2slim.inference import text_files
+from seq2slim.inference.model_files import Model, load_model, save_model
+from seq2slim.inference.search import make_search
+from seq2slim.models import ModelOptions, Seq2Seq, Seq2SeqConfig, init_params
+from seq2slim.runs.stage import Stage, differing, run_name
+from seq2slim.stages.text import Text
+from seq2slim.stages.words import make_objective
+from seq2slim.training.config import TrainingConfig, WordDistillationConfig
+from seq2slim.training.learning_rates import learning_rate
+from seq2slim.training.loop import Run, fit, total_steps
+from seq2slim.training.optimizers import make_optimizer
+from seq2slim.training.state import new_state
+from seq2slim.training.step import eval_step, make_train_step
+
+
+@dataclass(frozen=True)
+class Train(Stage):
+    """A model trained from its seed.
+
+    Attributes:
+      text: what it learns from. model: its architecture. training: how.
+      reverse_source: whether the encoder reads the source backwards (Luong et al. 2015).
+      seed: of initialisation, batches and dropout.
+      masks: a pruned model of the same architecture, whose masks hold from the first step on: "sparse from the
+        beginning" (See et al. 2016, sec. 4.3). With the seed that its own baseline was trained from, the
+        surviving weights start where they started there: a lottery ticket (Frankle & Carbin 2019).
+      teachers, word: see `stages.words`: whose word distributions it learns beside the text, and how much of them.
+    """
+
+    kind: ClassVar[str] = "train"
+    text: Text
+    model: ModelOptions = ModelOptions()
+    training: TrainingConfig = TrainingConfig()
+    reverse_source: bool = True
+    seed: int = 1
+    masks: Stage | None = None
+    teachers: tuple[Stage, ...] = ()
+    word: WordDistillationConfig = WordDistillationConfig()
+
+    def describe(self) -> str:
+        return super().describe() + (f", under the masks of {run_name(self.masks)}" if self.masks else "")
+
+    def content_hash(self) -> str:
+        """What the preset stands for: a preset is a name, and its numbers may change."""
+        return json.dumps(differing(self.model.build(1, 1)), sort_keys=True)
+
+    def run(self, run_dir: Path, context) -> dict:
+        source, target = text_files.vocabularies(context.run_dir(self.text))
+        config = self.model.build(len(source), len(target))
+        params = jax.jit(partial(init_params, config))(jax.random.fold_in(jax.random.key(self.seed), 0))
+        model = Model(config, params, None, self.reverse_source)
+        if self.masks is not None:
+            masks = load_model(context.run_dir(self.masks), context.say, context.run_dir(self.text)).masks
+            if masks is None:
+                raise UserError(f"masks must be of a pruned model; {run_name(self.masks)} is dense")
+            model = model._replace(params=pruning.apply_masks(params, masks), masks=masks)
+        return _train(self, model, self.training, run_dir, context)
+
+
+@dataclass(frozen=True)
+class Retrain(Stage):
+    """A model trained on from the parameters of its parent, under the parent's masks where it is pruned.
+
+    Of a pruned parent this is the sparse retraining of See et al. 2016 (sec. 3.4); of a dense one, its control; on
+    another text, fine-tuning (sequence-level interpolation: Kim & Rush 2016, sec. 3.3).
+
+    Attributes:
+      parent: Train, Prune or Retrain. training: how. seed: of batches and dropout.
+      on: the text to learn from, in the parent's vocabularies, where that is not the parent's.
+      teachers, word: as of `Train`.
+    """
+
+    kind: ClassVar[str] = "retrain"
+    parent: Stage
+    training: TrainingConfig = TrainingConfig()
+    seed: int = 1
+    on: Stage | None = None
+    teachers: tuple[Stage, ...] = ()
+    word: WordDistillationConfig = WordDistillationConfig()
+
+    @property
+    def text(self) -> Text:
+        """What it learns from."""
+        return self.on or self.parent.text
+
+    def describe(self) -> str:
+        on = f" on {run_name(self.on)}" if self.on else ""
+        return f"{run_name(self.parent)} for {self.training.epochs:g} epochs{on}"
+
+    def run(self, run_dir: Path, context) -> dict:
+        model = load_model(context.run_dir(self.parent), context.say, context.run_dir(self.text))
+        return _train(self, model, self.training, run_dir, context)
+
+
+def with_dropout(model: Model, training: TrainingConfig) -> Seq2SeqConfig:
+    """The model's configuration with the dropout rates that it trains with here."""
+    scale = training.dropout_scale
+    if training.dropout_by_density and model.masks is not None:
+        scale *= math.sqrt(1 - pruning.count(model.masks).sparsity)
+    rates = {name: scale * getattr(model.config, name) for name in ("dropout", "output_dropout")}
+    return replace(model.config, **rates)
+
+
+def perplexity(
+    config: Seq2SeqConfig, params, split, batches: batching.BatchConfig, rows=None, watched: Callable = iter
+) -> Perplexity:
+    """Perplexity of a model on a tokenised split, or on some of its rows; the batches pass through `watched`."""
+    step = partial(eval_step, Seq2Seq(config), params)
+    return corpus_perplexity(step, watched(batching.evaluation_batches(split, batches, rows=rows)))
+
+
+def _validation(stage: Train | Retrain, model: Model, split, batches: batching.BatchConfig, text_dir: Path):
+    """params -> valid_loss (nats per target token), valid_perplexity and, if asked for, valid_bleu (greedy)."""
+    references = stage.text.lines("valid", 1) if stage.training.metric == "valid_bleu" else None
+
+    def evaluate(params) -> dict[str, float]:
+        found = perplexity(model.config, params, split, batches)
+        values = {"valid_loss": found.nll / found.tokens, "valid_perplexity": found.perplexity}
+        if references is not None:
+            search = make_search(model._replace(params=params), SearchConfig(beam=1))
+            ordered = batching.evaluation_batches(split, batches, targets=False)
+            lines = translate(search, ordered, text_files.vocabularies(text_dir)[1], len(references))
+            values["valid_bleu"] = bleu(lines, references).score
+        return values
+
+    return evaluate
+
+
+def _train(stage: Train | Retrain, model: Model, config: TrainingConfig, run_dir: Path, context) -> dict:
+    text_dir = context.run_dir(stage.text)
+    corpus = text_files.tokenised(text_dir)
+    batches = batching.BatchConfig(config.batch_size, model.reverse_source, config.shapes)
+    steps_per_epoch = batching.steps_per_epoch(len(corpus["train"]), batches)
+    rate = learning_rate(
+        config.schedule, config.optimizer.learning_rate, steps_per_epoch, total_steps(config, steps_per_epoch)
+    )
+    optimizer = make_optimizer(config.optimizer, rate)
+    module = Seq2Seq(with_dropout(model, config))
+    losses, more = make_objective(stage, model, context)
+    step = make_train_step(module, optimizer, config, rate, losses)
+    run = Run(
+        step=lambda state, batch, masks: step(state, batch, masks, *more(batch)),
+        batches=partial(batching.train_batches, corpus["train"], batches, stage.seed),
+        evaluate=_validation(stage, model, corpus["valid"], batches, text_dir),
+        steps_per_epoch=steps_per_epoch,
+        config=config,
+        masks=model.masks,
+    )
+    key = jax.random.fold_in(jax.random.key(stage.seed), 1)
+    state = new_state(model.params, optimizer, key, config.average_decay > 0, model.masks)
+    params, steps = fit(run, state, run_dir, context)
+    save_model(run_dir, model._replace(params=params), text_dir)
+    return {"steps": steps, "weights": sum(leaf.size for leaf in jax.tree.leaves(params))}

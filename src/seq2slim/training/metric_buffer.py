@@ -1,0 +1,92 @@
+"""What a training step reported, on its way to the log: read one step late, written a line for many steps."""
+
+import math
+import time
+from typing import Protocol
+
+import jax
+import numpy as np
+
+from seq2slim.errors import UserError
+from seq2slim.training.metrics import Metrics
+
+LOG_EVERY = 50  # steps between two lines of training metrics
+
+
+class NonFiniteLoss(UserError):
+    """A loss or gradient norm that is not a number stopped the run; its saves are untouched."""
+
+
+class Watcher(Protocol):
+    """What the loop tells, and asks, the world outside."""
+
+    stop_requested: bool
+
+    def progress(self, *, step: int, total: int, tokens_per_s: float | None, loss: float) -> None: ...
+
+    def say(self, line: str) -> None: ...
+
+
+class MetricBuffer:
+    """Metrics of the steps since the last line of the log.
+
+    They are fetched one step late, so that the host never waits for the device.
+    """
+
+    def __init__(self, total_steps: int, steps_per_epoch: int, log: Metrics, watcher: Watcher):
+        self.total_steps, self.steps_per_epoch, self.log, self.watcher = total_steps, steps_per_epoch, log, watcher
+        self.pending, self.rate = None, None
+        self.restart()
+
+    def restart(self):
+        """Starts the clock anew: what was done outside the steps is not counted as training time."""
+        self.seen: list = []
+        self.since = time.perf_counter()
+
+    def add(self, step: int, batch, metrics):
+        """Takes the metrics of `step` (still being computed) and reads those of the step before."""
+        self._read()
+        self.pending = step, batch.ids, metrics
+        if len(self.seen) >= LOG_EVERY:
+            self._write()
+
+    def flush(self):
+        """Reads and writes all that is pending."""
+        self._read()
+        self._write()
+
+    def _read(self):
+        if self.pending is None:
+            return
+        step, ids, metrics = self.pending
+        self.pending = None
+        values = jax.device_get(metrics)
+        if not (np.isfinite(values.loss) and np.isfinite(values.gradient_norm)):
+            lines = ", ".join(str(i + 1) for i in ids if i >= 0)
+            raise NonFiniteLoss(
+                f"step {step + 1}: loss {values.loss}, gradient norm {values.gradient_norm}, learning rate "
+                f"{values.learning_rate:g}. The saves before it are untouched. Try a lower learning rate or a lower "
+                f"clip norm, or look at the batch: training lines {lines}"
+            )
+        self.seen.append((step, values))
+        nll = float(values.nll) / max(float(values.tokens), 1)
+        self.watcher.progress(step=step + 1, total=self.total_steps, tokens_per_s=self.rate, loss=nll)
+
+    def _write(self):
+        if not self.seen:
+            return
+        last, _ = self.seen[-1]
+        values = [v for _, v in self.seen]
+        tokens = float(sum(v.tokens for v in values))
+        nll = float(sum(v.nll for v in values)) / tokens
+        self.rate = tokens / (time.perf_counter() - self.since)
+        self.log.write(
+            last + 1,
+            epoch=(last + 1) / self.steps_per_epoch,
+            train_loss=float(np.mean([v.loss for v in values])),
+            train_perplexity=math.exp(min(nll, 700)),
+            gradient_norm=float(np.mean([v.gradient_norm for v in values])),
+            learning_rate=float(values[-1].learning_rate),
+            tokens_per_s=self.rate,
+        )
+        self.restart()
