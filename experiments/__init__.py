@@ -1,1 +1,1 @@
-"""Experiments, grouped by paper: each a claim, the settings that matter, and a short composition of stages."""
+"""Experiments, grouped by paper: each has a claim, its settings and a short composition of stages."""

@@ -1,5 +1,6 @@
-"""From finished stages to rows, tables and Markdown: what the experiments share."""
+"""Rows of finished stages, where they are stored, and options as they are typed: shared by all experiments."""
 
+import re
 from pathlib import Path
 
 from seq2slim.data.corpora import CorpusConfig
@@ -10,12 +11,12 @@ from seq2slim.training.metrics import METRICS, read_metrics
 
 
 def result_row(runner, stage: Stage, **columns) -> dict:
-    """The result of a finished stage as a row: its identity, `columns`, then what the stage returned."""
+    """The row of a finished stage: its identity, `columns`, then its result."""
     return {"identity": identity(stage), **columns, **runner.result(stage)}
 
 
 def seconds(runner, stage: Stage) -> float | None:
-    """How long a finished stage took; None if it was interrupted, as only its last attempt is timed."""
+    """Seconds that a finished stage took; None if it was interrupted and resumed: only its last attempt is timed."""
     done = runner.done(stage)
     return None if done["resumed"] else done["seconds"]
 
@@ -27,25 +28,30 @@ def validation_curve(runner, stage: Stage) -> list[tuple[int, float]]:
 
 
 def folder(runner, name: str) -> Path:
-    """Where an experiment's rows, figures and report go: experiments/results/ when publishing, else the runs folder."""
+    """The folder of an experiment's rows, figures and report: in experiments/results/ if published, else in runs/."""
     return (Path("experiments") if runner.options.publish else runner.runs) / "results" / name
 
 
 def store(runner, name: str, rows: list[dict], series: dict) -> tuple[list[dict], dict]:
-    """Merges rows and series into the experiment's folder. Returns: all rows and series that stand there now."""
+    """Merges rows and series into the experiment's folder. Returns: all rows and series stored there now."""
     where = folder(runner, name)
     write = results.publish if runner.options.publish else results.store
     return write([row | ({"smoke": True} if runner.options.smoke else {}) for row in rows], series, where)
 
 
 def write(path: Path, text: str):
-    """Writes a report whole or not at all."""
+    """Writes a report atomically."""
     path.parent.mkdir(parents=True, exist_ok=True)
     write_atomically(path, text)
 
 
+def slug(name: str) -> str:
+    """The name of a group of rows as part of a file name."""
+    return re.sub(r"[^\w-]+", "-", name).strip("-")
+
+
 def corpus_name(corpus: CorpusConfig, title: str = "") -> str:
-    """What tables and groups call a corpus: its title, else its name; files of nobody's title by where they lie."""
+    """The name of a corpus in tables and groups: its title, else its own name, or for files the place of the first."""
     if title or corpus.name != "text":
         return title or "-".join([corpus.name, *(corpus.languages or ())])
     source = Path(corpus.train[0]).absolute()
@@ -53,7 +59,7 @@ def corpus_name(corpus: CorpusConfig, title: str = "") -> str:
 
 
 def typed_corpus(corpus: CorpusConfig, option: str = "corpus") -> list[str]:
-    """The options of a corpus as they are typed; the paths of `text` are for whoever types them to fill in."""
+    """The options of a corpus as they are typed, with placeholders for the paths of `text`."""
     words = [f"--{option}.name {corpus.name}"]
     if corpus.name == "text":
         words += [f"--{option}.{split} {split}.source {split}.target" for split in ("train", "valid", "test")]
@@ -63,7 +69,7 @@ def typed_corpus(corpus: CorpusConfig, option: str = "corpus") -> list[str]:
 
 
 def typed(options: dict, prefix: str) -> list[str]:
-    """Nested options as they are typed: dotted names, and a flag for a truth value."""
+    """Nested options as they are typed: dotted names, and flags for booleans."""
     words = []
     for name, value in options.items():
         name = name.replace("_", "-")

@@ -1,4 +1,4 @@
-"""What rooms of one rank must agree on without importing each other."""
+"""Packages of one rank agree on the layout of LSTM gates, though neither imports the other."""
 
 import jax.numpy as jnp
 import numpy as np

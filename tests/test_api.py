@@ -1,4 +1,4 @@
-"""What can be guessed and imported: from its room, and light where it can be."""
+"""Every package has what its __all__ names, and importing the library is light."""
 
 import importlib
 import subprocess
@@ -11,12 +11,12 @@ import seq2slim
 from seq2slim.inference.translator import Translator, load
 
 FOLDERS = {path.parent.name for path in Path(seq2slim.__file__).parent.glob("*/__init__.py")}
-ROOMS = sorted(FOLDERS - {"cli", "plots"})  # those two are for the command line and the experiments
+PACKAGES = sorted(FOLDERS - {"cli", "plots"})  # those two are for the command line and the experiments
 
 
-@pytest.mark.parametrize("room", ROOMS)
-def test_a_room_has_what_it_names(room):
-    module = importlib.import_module(f"seq2slim.{room}")
+@pytest.mark.parametrize("package", PACKAGES)
+def test_a_package_has_what_it_names(package):
+    module = importlib.import_module(f"seq2slim.{package}")
     assert module.__all__
     for name in module.__all__:
         assert getattr(module, name) is not None
@@ -24,10 +24,10 @@ def test_a_room_has_what_it_names(room):
         _ = module.nothing_of_the_kind
 
 
-def test_the_package_has_every_room():
-    assert set(seq2slim.__all__) == {"load", "Translator", *ROOMS}
-    for room in ROOMS:
-        assert getattr(seq2slim, room).__name__ == f"seq2slim.{room}"
+def test_the_library_has_every_package():
+    assert set(seq2slim.__all__) == {"load", "Translator", *PACKAGES}
+    for package in PACKAGES:
+        assert getattr(seq2slim, package).__name__ == f"seq2slim.{package}"
 
 
 def test_the_package_itself_imports_nothing_and_pruning_little():

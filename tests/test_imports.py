@@ -9,7 +9,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 PACKAGE = "seq2slim"
 
-# A module imports from its own room and from rooms of lower rank only.
+# A module imports from its own package and from packages of lower rank only.
 RANKS = {
     "__main__": 8,
     "cli": 7,
@@ -45,7 +45,7 @@ def modules() -> list[Path]:
     return [path for top in (ROOT / "src" / PACKAGE, ROOT / "experiments") for path in sorted(top.rglob("*.py"))]
 
 
-def room_of(path: Path) -> str:
+def package_of(path: Path) -> str:
     if path.is_relative_to(ROOT / "experiments"):
         return "experiments"
     return path.relative_to(ROOT / "src" / PACKAGE).parts[0].removesuffix(".py")
@@ -63,32 +63,32 @@ def imports(tree: ast.Module, path: Path):
 
 def complaints(source: str, path: Path) -> list[str]:
     """What in a module breaks the rules."""
-    tree, room, found = ast.parse(source), room_of(path), []
+    tree, package, found = ast.parse(source), package_of(path), []
     inner = {id(node) for scope in ast.walk(tree) if isinstance(scope, ast.FunctionDef | ast.AsyncFunctionDef)
              for node in ast.walk(scope)}  # fmt: skip
     for name, node in imports(tree, path):
         top, _, rest = name.partition(".")
         where = f"{path.relative_to(ROOT)}, line {node.lineno}: "
         optional = top in OPTIONAL or name.startswith(OPTIONAL_MODULES)
-        if id(node) in inner and not optional and room != "experiments":
+        if id(node) in inner and not optional and package != "experiments":
             found.append(f"{where}imports {name} inside a function")
         if id(node) not in inner and name.startswith(OPTIONAL_MODULES):
             found.append(f"{where}imports {name} at the top, which needs an optional package")
-        if top == "experiments" and room not in ("experiments", "__init__"):
+        if top == "experiments" and package not in ("experiments", "__init__"):
             found.append(f"{where}imports {name}")
         if top == PACKAGE:
             target = rest.partition(".")[0]
             if target not in RANKS:
-                found.append(f"{where}imports {name}: no room of that name has a rank")
-            elif target != room and RANKS[target] >= RANKS.get(room, RANKS["experiments"]):
-                found.append(f"{where}{room} imports {target}")
-            elif room == "pruning" != target:
+                found.append(f"{where}imports {name}: no package of that name has a rank")
+            elif target != package and RANKS[target] >= RANKS.get(package, RANKS["experiments"]):
+                found.append(f"{where}{package} imports {target}")
+            elif package == "pruning" != target:
                 found.append(f"{where}pruning imports {target}")
-            elif target == "plots" and room not in ("plots", "cli", "experiments"):
-                found.append(f"{where}{room} imports plots")
-        elif room == "pruning" and top not in PRUNING_MAY_IMPORT | sys.stdlib_module_names:
+            elif target == "plots" and package not in ("plots", "cli", "experiments"):
+                found.append(f"{where}{package} imports plots")
+        elif package == "pruning" and top not in PRUNING_MAY_IMPORT | sys.stdlib_module_names:
             found.append(f"{where}pruning imports {top}")
-        elif room == "plots" and top == "jax":
+        elif package == "plots" and top == "jax":
             found.append(f"{where}plots draws rows and needs no jax")
     return found
 
@@ -98,9 +98,9 @@ def test_imports_of(path):
     assert complaints(path.read_text(encoding="utf-8"), path) == []
 
 
-def test_every_room_has_a_rank():
-    rooms = {room_of(path) for path in modules()} - {"__init__"}
-    assert rooms <= set(RANKS)
+def test_every_package_has_a_rank():
+    packages = {package_of(path) for path in modules()} - {"__init__"}
+    assert packages <= set(RANKS)
 
 
 @pytest.mark.parametrize(
@@ -116,7 +116,7 @@ def test_every_room_has_a_rank():
         ("src/seq2slim/models/x.py", "def f():\n  import jax", "imports jax inside a function"),
         ("src/seq2slim/data/x.py", "from experiments import prune80", "imports experiments.prune80"),
         ("src/seq2slim/data/x.py", "from seq2slim.data.corpora.builders import Bible", "needs an optional package"),
-        ("src/seq2slim/training/x.py", "import seq2slim.nowhere", "no room of that name"),
+        ("src/seq2slim/training/x.py", "import seq2slim.nowhere", "no package of that name"),
     ],
 )
 def test_the_rules_bite(path, source, complaint):

@@ -1,4 +1,4 @@
-"""Run folders and .slim files of seq2slim 0.1.0 are read as on the day they were made (fixtures/formats/README.md)."""
+"""Run folders and .slim files of seq2slim 0.1.0 are still read (fixtures/formats/README.md)."""
 
 import hashlib
 import json
@@ -21,8 +21,8 @@ from seq2slim.storage import CODECS
 
 FORMATS = Path(__file__).parent / "fixtures" / "formats"
 EXPECTED = json.loads((FORMATS / "expected.json").read_text(encoding="utf-8"))
-HOMES, FILES, UNFINISHED = EXPECTED["run_folders"], EXPECTED["models"], EXPECTED["unfinished"]
-MODELS = [name for name, facts in HOMES.items() if "params_sha256" in facts]
+RUN_DIRS, FILES, UNFINISHED = EXPECTED["run_folders"], EXPECTED["models"], EXPECTED["unfinished"]
+MODELS = [name for name, facts in RUN_DIRS.items() if "params_sha256" in facts]
 
 
 class Old(NamedTuple):
@@ -33,7 +33,7 @@ class Old(NamedTuple):
 
     def run_dir(self, kind: str) -> Path:
         """The one run folder of a kind."""
-        (name,) = (name for name, facts in HOMES.items() if facts["kind"] == kind)
+        (name,) = (name for name, facts in RUN_DIRS.items() if facts["kind"] == kind)
         return self.runs / name
 
 
@@ -72,15 +72,15 @@ def assert_translates_as_it_did(path, expected):
 
 
 def test_the_fixtures_are_all_here():
-    assert sorted(path.name for path in (FORMATS / "run_folders").iterdir()) == sorted(HOMES)
+    assert sorted(path.name for path in (FORMATS / "run_folders").iterdir()) == sorted(RUN_DIRS)
     assert sorted(path.name for path in (FORMATS / "models").iterdir()) == sorted(FILES)
     assert {f"{codec}.slim" for codec in ("float32", "float16", "int8", "codebook16", "codebook256")} == set(FILES)
     assert {Path(name).stem for name in FILES} <= set(CODECS)
 
 
-@pytest.mark.parametrize("name", HOMES)
+@pytest.mark.parametrize("name", RUN_DIRS)
 def test_a_stage_is_rebuilt_and_counts_as_finished(old, name):
-    stage, expected = stage_of(old.runs / name), HOMES[name]
+    stage, expected = stage_of(old.runs / name), RUN_DIRS[name]
     assert (stage.kind, identity(stage), run_name(stage)) == (expected["kind"], expected["identity"], name)
     runner = Runner(old.runs)
     assert runner.run_dir(stage) == old.runs / name
@@ -94,7 +94,7 @@ def test_a_stage_is_rebuilt_and_counts_as_finished(old, name):
 @pytest.mark.parametrize("name", MODELS)
 def test_a_model_of_a_run_folder_is_read(old, name):
     model = load_model(old.runs / name, pytest.fail)
-    assert_as_it_was(model, HOMES[name])
+    assert_as_it_was(model, RUN_DIRS[name])
     assert model.config == load_config(old.runs / name)
     assert model.reverse_source
     assert [len(side) for side in vocabularies(old.runs / name)] == [16, 16]
@@ -111,13 +111,13 @@ def test_a_model_file_is_read(old, name):
 
 
 def test_the_lossless_file_is_the_model():
-    retrained = next(facts for facts in HOMES.values() if facts["kind"] == "retrain")
+    retrained = next(facts for facts in RUN_DIRS.values() if facts["kind"] == "retrain")
     assert FILES["float32.slim"]["params_sha256"] == retrained["params_sha256"]
     assert len({facts["masks_sha256"] for facts in FILES.values()}) == 1
 
 
 def test_a_run_folder_translates(old):
-    assert_translates_as_it_did(old.run_dir("retrain"), HOMES[old.run_dir("retrain").name])
+    assert_translates_as_it_did(old.run_dir("retrain"), RUN_DIRS[old.run_dir("retrain").name])
 
 
 @pytest.mark.parametrize("name", FILES)
@@ -127,7 +127,7 @@ def test_a_model_file_translates(old, name):
 
 @pytest.mark.parametrize("kind", ["text", "retold"])
 def test_token_ids_are_read(old, kind):
-    corpus, result = tokenised(old.run_dir(kind)), HOMES[old.run_dir(kind).name]["result"]
+    corpus, result = tokenised(old.run_dir(kind)), RUN_DIRS[old.run_dir(kind).name]["result"]
     assert {split: dict(corpus[split].counts) for split in result} == result
     source, target = vocabularies(old.run_dir(kind))
     first = corpus["test"]
@@ -139,7 +139,7 @@ def test_an_interrupted_training_goes_on_from_its_save(old, capsys):
     before = (run_dir / "metrics.jsonl").read_bytes()
     runner, stage = Runner(old.runs), stage_of(run_dir)
     assert runner.run(stage) == [run_dir]
-    assert f"going on from step {expected['from_step']} of 30" in capsys.readouterr().out
+    assert f"resuming from step {expected['from_step']} of 30" in capsys.readouterr().out
     assert runner.done(stage)["resumed"]
     assert runner.result(stage) == expected["result"]
     after = (run_dir / "metrics.jsonl").read_bytes()

@@ -3,16 +3,16 @@
     make bench                                        # our figures alone
     make bench PEERS=DIR ARGS="--peer-python PYTHON"  # and the PyTorch peers in DIR, run by a Python that has torch
 
-Cost on 2 cores: minutes. Expected, on an idle machine: every floor is met.
+Cost on 2 cores: minutes. Expected on an idle machine: every floor is met.
 
-Shapes: training at V=8,000, batch 64, 25 words a side, SGD with clipping; beam search at V=8,000, 32 sentences of 25
+Shapes: training at V=8,000, batch 64, 25 words per side, SGD with clipping; beam search at V=8,000, 32 sentences of 25
 words, 40 steps; pruning at the size of See et al. 2016.
 
-Every measurement is a process of its own. They take turns - ours, the peer, the peer with huge pages for malloc, the
-next measurement, ... and again - because machines drift; what is shown are medians over the rounds. Ours runs with huge
-pages, as `make` starts everything; a peer is compared by the better of its medians with and without. A timing is the
-median of 5 calls after one that is not timed; of the threshold and the masks it is the first call. A peer is a script
-that takes the arguments of our side, `experiments.bench.ours`, and prints JSON with the same key.
+Every measurement is a separate process. They take turns - ours, the peer, the peer with huge pages for malloc, the next
+measurement, ... and again - because machines drift; the table shows medians over the rounds. Ours runs with huge pages,
+as everything under `make`; a peer counts by the better of its medians with and without. A timing is the median of 5
+calls after a warm-up call; for the threshold and the masks it is the first call. A peer is a script that takes the
+arguments of our side, `experiments.bench.ours`, and prints JSON with the same key.
 """
 
 import json
@@ -27,12 +27,12 @@ import tyro
 from rich.table import Table
 from rich.text import Text
 
-from experiments.bench import processes as bench_process
+from experiments.bench import processes
 from seq2slim.errors import UserError
 from seq2slim.files import write_atomically
 from seq2slim.runs.console import Console
 
-BUSY = 0.25  # load average a core above which other work is likely to disturb the figures
+BUSY = 0.25  # load average per core above which other work is likely to disturb the figures
 OURS, PEER, PEER_HUGE = "ours", "peer", "peer, huge pages"
 
 
@@ -43,8 +43,8 @@ class Config:
     Attributes:
       peers: folder with the PyTorch peers torch_train.py and torch_beam.py; without it only ours is measured.
       peer_python: a Python that can import torch; by default python3, else the one that runs this.
-      rounds: how often everything is measured.
-      quick: tiny shapes, to which no floor applies: shows that everything runs.
+      rounds: number of measurements of each figure.
+      quick: tiny shapes, to which no floor applies: to see that everything runs.
       output: file for the rows as JSON lines, each with its rounds and the machine.
     """
 
@@ -62,7 +62,7 @@ class Config:
 
 
 class Figure(NamedTuple):
-    """One number of what a measurement prints. floor: least ratio ours / peer; where no peer is run, most allowed."""
+    """One number printed by a measurement. floor: least ratio ours / peer; without a peer, the largest value."""
 
     name: str
     key: str
@@ -79,9 +79,9 @@ class Measurement(NamedTuple):
 
 
 def measurements(quick: bool) -> list[Measurement]:
-    """What is measured, in the order of a round; the machine's own rate comes first."""
+    """The measurements of a round, in order; the machine's matrix product comes first."""
     small, large, vocabulary = ((1, 8), (2, 8), 40) if quick else ((1, 256), (2, 500), 8000)
-    words = (vocabulary, 4, 3, 3) if quick else (vocabulary, 64, 25, 25)  # V, batch, words a side
+    words = (vocabulary, 4, 3, 3) if quick else (vocabulary, 64, 25, 25)  # V, batch, words per side
     search = (vocabulary, 4, 2, 3, 4) if quick else (vocabulary, 32, 5, 25, 40)  # V, batch, beam, source words, steps
     square = 64 if quick else 2048
     see2016 = (1, 8, 40) if quick else (4, 1000, 50_000)  # 216,000,000 weights in 12 arrays
@@ -110,7 +110,7 @@ Runs = dict[tuple[int, str], list[dict]]  # (number of the measurement, contesta
 
 
 def in_turn(subjects: list[Measurement], rounds: int, run: Callable[[int, str], dict], peers: bool) -> Runs:
-    """Every contestant of every measurement once a round. run: (number of the measurement, contestant) -> its JSON."""
+    """Runs every contestant once per round. run: (number of the measurement, contestant) -> its JSON."""
     runs: Runs = {}
     for _ in range(rounds):
         for number, subject in enumerate(subjects):
@@ -120,9 +120,9 @@ def in_turn(subjects: list[Measurement], rounds: int, run: Callable[[int, str], 
 
 
 def rows(subjects: list[Measurement], runs: Runs, judged: bool) -> list[dict]:
-    """A row a figure: medians, ratio to the better peer, whether the floor is met, share of the machine's own rate.
+    """One row per figure: medians, ratio to the better peer, whether the floor is met, share of the product rate.
 
-    What is not known (no peer was run, say) is None. `judged`: compare with the floors.
+    Unknown values are None, as the ratio without a peer. `judged`: compare with the floors.
     """
     ceiling = statistics.median(answer["gflop_per_s"] for answer in runs[0, OURS])
     made = []
@@ -147,7 +147,7 @@ def rows(subjects: list[Measurement], runs: Runs, judged: bool) -> list[dict]:
 
 
 def table(made: list[dict]) -> Table:
-    """The rows for the terminal."""
+    """The rows as a table for the terminal."""
     shown = Table()
     for name in ("", "unit", OURS, PEER, PEER_HUGE, "ratio", "floor", "", "of product rate"):
         shown.add_column(name, justify="left" if name in ("", "unit", "floor") else "right", no_wrap=not name)
@@ -166,11 +166,11 @@ def table(made: list[dict]) -> Table:
 
 
 def main(config: Config, runner=None):
-    """Measures, shows the table, writes `config.output`. runner: has the console, where `seq2slim run` starts this."""
+    """Measures, shows the table, writes `config.output`. runner: given by `seq2slim run`; its console is used."""
     console = runner.console if runner is not None else Console()
     subjects = measurements(config.quick)
     peer_python, torch = _find_peers(config, subjects, console) or (None, None)
-    machine = bench_process.machine(torch)
+    machine = processes.machine(torch)
     if machine["load"] > BUSY * machine["cores"]:
         load = f"load average {machine['load']} on {machine['cores']} cores"
         console.say(f"WARNING: other work is running ({load}); only an idle machine gives figures worth keeping.")
@@ -185,9 +185,9 @@ def main(config: Config, runner=None):
         arguments = [str(argument) for argument in subject.command]
         if contestant == OURS:
             ours = [sys.executable, "-m", "experiments.bench.ours", *arguments]
-            return bench_process.printed(ours, huge_pages=True)
+            return processes.printed(ours, huge_pages=True)
         peer = [peer_python, str(config.peers.absolute() / subject.peer), *arguments[1:]]
-        return bench_process.printed(peer, huge_pages=contestant == PEER_HUGE)
+        return processes.printed(peer, huge_pages=contestant == PEER_HUGE)
 
     runs = in_turn(subjects, config.rounds, run, peers=peer_python is not None)
     console.finish()
@@ -209,7 +209,7 @@ def smoke(config: Config) -> Config:
 
 
 def _find_peers(config: Config, subjects: list[Measurement], console: Console) -> tuple[str, str] | None:
-    """(Python, version of torch) to run the peers with; None, saying so, if they are to be skipped."""
+    """(Python, version of torch) for the peers; None, with a message, if they are skipped."""
     if config.peers is None:
         console.say("The PyTorch peers are skipped: --peers (make bench PEERS=DIR) names no folder.")
         return None
@@ -217,14 +217,14 @@ def _find_peers(config: Config, subjects: list[Measurement], console: Console) -
         if not (config.peers / script).is_file():
             raise FileNotFoundError(f"peers: there is no {config.peers / script}")
     candidates = [config.peer_python] if config.peer_python else ["python3", sys.executable]
-    found = bench_process.python_with_torch(candidates)
+    found = processes.python_with_torch(candidates)
     if found is None:
         console.say(f"The PyTorch peers are skipped: {' and '.join(candidates)} cannot import torch (--peer-python).")
     return found
 
 
 def _digits(value: float | None) -> str:
-    """Three significant digits or more."""
+    """At least three significant digits."""
     if value is None:
         return "-"
     return f"{value:,.{0 if value >= 1000 else 1 if value >= 10 else 2 if value >= 0.1 else 3}f}"
@@ -233,5 +233,5 @@ def _digits(value: float | None) -> str:
 if __name__ == "__main__":
     try:
         main(tyro.cli(Config, description=__doc__))
-    except (OSError, RuntimeError) as error:
+    except (OSError, RuntimeError, UserError) as error:
         sys.exit(f"bench: {error}")

@@ -1,12 +1,12 @@
-"""Our side of `experiments.bench.bench`: one measurement in a process of its own, printed as a line of JSON.
+"""Our side of `experiments.bench.bench`: one measurement per process, printed as a line of JSON.
 
     python -m experiments.bench.ours train LAYERS UNITS VOCAB BATCH SRC_LEN TGT_LEN
     python -m experiments.bench.ours beam LAYERS UNITS VOCAB BATCH BEAM SRC_LEN STEPS
     python -m experiments.bench.ours threshold LAYERS UNITS VOCAB
     python -m experiments.bench.ours gemm SIZE
 
-The model is that of the peers, but without LSTM biases: global dot attention, no input feeding, no dropout, and as many
-words on each side.
+The model is that of the peers, but without LSTM biases: global dot attention, no input feeding, no dropout, equal
+vocabulary sizes on both sides.
 """
 
 import json
@@ -23,29 +23,25 @@ import numpy as np
 from seq2slim import pruning
 from seq2slim.data.batching import Batch
 from seq2slim.decoding.beam import beam_search
-from seq2slim.models import Seq2Seq, Seq2SeqConfig, init_params
+from seq2slim.models import Seq2Seq, Seq2SeqConfig, init_params, param_shapes
 from seq2slim.pruning import selection
 from seq2slim.runs.memory import peak_bytes, reset_peak
 from seq2slim.special_ids import BOS, EOS, PAD
 from seq2slim.training.config import OptimizerConfig, ScheduleConfig, TrainingConfig
-from seq2slim.training.learning_rates import learning_rate
-from seq2slim.training.optimizers import make_optimizer
-from seq2slim.training.state import new_state
-from seq2slim.training.step import make_train_step
+from seq2slim.training.step import make_training
 
-REPEATS = 5  # calls timed in a process, after one that compiles; the peers do the same
+REPEATS = 5  # timed calls per process, after one that compiles; the peers do the same
 FIRST_WORD = EOS + 1
 SPARSITY = 0.8
 
 
 def train(layers, units, vocabulary, batch, source_length, target_length) -> dict:
-    """A training step of the project's own (SGD, clip at 5, mean over target tokens): target tokens/s and GFLOP/s."""
+    """The project's training step (SGD, clip at 5, mean over target tokens): target tokens/s and GFLOP/s."""
     config = _config(layers, units, vocabulary)
     sgd = OptimizerConfig(name="sgd", learning_rate=1.0, clip_norm=5.0, normalise="token")
-    rate = learning_rate(ScheduleConfig(kind="constant"), sgd.learning_rate, steps_per_epoch=1, total_steps=1)
-    optimizer = make_optimizer(sgd, rate)
-    step = make_train_step(Seq2Seq(config), optimizer, TrainingConfig(batch_size=batch, optimizer=sgd), rate)
-    state = new_state(_params(config), optimizer, jax.random.key(1), averaged=False)
+    training = TrainingConfig(batch_size=batch, optimizer=sgd, schedule=ScheduleConfig("constant"))
+    step, start = make_training(config, training, steps_per_epoch=1)
+    state = start(_params(config), jax.random.key(1))
     target = _words(2, batch, target_length, vocabulary)
     data = Batch(_words(1, batch, source_length, vocabulary), target, np.roll(target, -1, 1), np.arange(batch))
 
@@ -53,7 +49,7 @@ def train(layers, units, vocabulary, batch, source_length, target_length) -> dic
         nonlocal state
         state, metrics = jax.block_until_ready(step(state, data))
         if metrics.tokens != batch * target_length or not np.isfinite(metrics.loss):
-            raise RuntimeError(f"the step saw {metrics.tokens} target tokens and lost {metrics.loss} nats")
+            raise RuntimeError(f"the step had {metrics.tokens} target tokens and a loss of {metrics.loss} nats")
 
     seconds = _median_seconds(one_step)
     flops = training_flops(layers, units, vocabulary, batch, source_length, target_length)
@@ -63,10 +59,10 @@ def train(layers, units, vocabulary, batch, source_length, target_length) -> dic
 def training_flops(layers, units, vocabulary, batch, source_length, target_length) -> int:
     """Floating-point operations in the matrix products of one training step; a multiply-add is two.
 
-    Forward, a product f32[m, k] @ f32[k, n] is 2 m k n: for each word of either side and each layer [x_t ; h_tm1] W,
-    W f32[2H, 4H]; for each target word the dot scores and the context over S positions (2 S H each), [c_t ; h_t] W_c
-    with W_c f32[2H, H], and the logits h~_t W with W f32[H, V]. Embeddings are looked up. The gradient takes two
-    products as large as each of these, one for either operand, so a step is three times the forward pass.
+    Forward, a product f32[m, k] @ f32[k, n] is 2 m k n. Per word of either side and per layer: [x_t ; h_tm1] W with
+    W f32[2H, 4H]. Per target word: the dot scores and the context over S positions (2 S H each), [c_t ; h_t] W_c with
+    W_c f32[2H, H], and the logits h~_t W with W f32[H, V]. Embeddings are looked up. The gradient takes two products
+    as large as each of these, one per operand, so a step is three times the forward pass.
     """
     source, target = batch * source_length, batch * target_length
     lstm = (source + target) * layers * 2 * (2 * units) * (4 * units)
@@ -76,7 +72,7 @@ def training_flops(layers, units, vocabulary, batch, source_length, target_lengt
 
 
 def beam(layers, units, vocabulary, batch, width, source_length, steps) -> dict:
-    """Beam search of a batch, encoder included, random weights: sentences/s. Every hypothesis has `steps` tokens."""
+    """Beam search of a batch, with the encoder and random weights: sentences/s. Hypotheses have `steps` tokens."""
     config = _config(layers, units, vocabulary)
     model, params, source = Seq2Seq(config), _params(config), _words(1, batch, source_length, vocabulary)
 
@@ -100,13 +96,13 @@ def beam(layers, units, vocabulary, batch, width, source_length, steps) -> dict:
 
 
 def threshold(layers, units, vocabulary) -> dict:
-    """The exact class-blind threshold of a model of normal weights, then its masks: seconds and GB beyond the weights.
+    """The exact class-blind threshold of normal random weights, then the masks: seconds and GB beyond the weights.
 
-    Each is the first call in the process: a model is pruned once. The masks take their threshold anew, and their GB
-    include them.
+    Each is the first call in the process, as a model is pruned once. The masks compute the threshold again, and their
+    GB include the masks.
     """
     generator = np.random.default_rng(0)
-    shapes = jax.eval_shape(partial(init_params, _config(layers, units, vocabulary)), jax.random.key(0))
+    shapes = param_shapes(_config(layers, units, vocabulary))
     params = jax.tree.map(lambda leaf: jnp.asarray(generator.standard_normal(leaf.shape, np.float32)), shapes)
     weights = jax.tree.leaves(jax.block_until_ready(params))
     size = sum(leaf.size for leaf in weights)
@@ -126,7 +122,7 @@ def threshold(layers, units, vocabulary) -> dict:
 
 
 def gemm(size) -> dict:
-    """The machine's rate in a square float32 product, GFLOP/s: the best of ten calls, by XLA and by NumPy's BLAS."""
+    """The machine's rate for a square float32 product, GFLOP/s: the best of ten calls, by XLA and by NumPy's BLAS."""
     a, b = np.random.default_rng(0).standard_normal((2, size, size), np.float32)
     operands = jnp.asarray(a), jnp.asarray(b)
     product = jax.jit(jnp.dot)
@@ -145,12 +141,12 @@ def _params(config):
 
 
 def _words(seed, batch, length, vocabulary):
-    """Random words without any padding, int32[batch, length]."""
+    """Random words without padding, int32[batch, length]."""
     return np.random.default_rng(seed).integers(FIRST_WORD, vocabulary, (batch, length), np.int32)
 
 
 def _seconds(run: Callable[[], object], repeats: int) -> list[float]:
-    """Of each of `repeats` calls, after one that is not timed."""
+    """Seconds of each of `repeats` calls, after one that is not timed."""
     run()
     seconds = []
     for _ in range(repeats):
@@ -165,9 +161,9 @@ def _median_seconds(run):
 
 
 def _first_call(run: Callable[[], object]) -> tuple[float, float, bool]:
-    """Seconds of one call; GB by which resident memory rose in it at most; whether that could be seen exactly.
+    """Seconds of one call; the highest rise of resident memory in it, in GB; whether that rise is exact.
 
-    Where the kernel does not let the peak be reset, only what exceeds the peak before the call shows.
+    It is exact if the kernel lets the peak be reset. Otherwise only a rise above the earlier peak is seen.
     """
     reset = reset_peak()
     before = peak_bytes()
@@ -175,12 +171,12 @@ def _first_call(run: Callable[[], object]) -> tuple[float, float, bool]:
     result = run()
     seconds = time.perf_counter() - start
     gigabytes = (peak_bytes() - before) / 1e9
-    del result  # it counts
+    del result  # held until here, so that it counts
     return seconds, gigabytes, reset
 
 
 def measure(arguments: list[str]) -> dict:
-    """What one command line of this module prints."""
+    """The measurement of one command line of this module."""
     name, *numbers = arguments
     return {"train": train, "beam": beam, "threshold": threshold, "gemm": gemm}[name](*map(int, numbers))
 

@@ -1,4 +1,4 @@
-"""The processes of the benchmark: how each is started, which Python runs the peers, and what machine this is."""
+"""Processes of the benchmark: how each is started, the Python for the peers, and a description of the machine."""
 
 import importlib.metadata
 import json
@@ -14,13 +14,13 @@ NOT_INHERITED = ("GLIBC_TUNABLES", "OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")
 
 
 def environment(huge_pages: bool) -> dict[str, str]:
-    """Of a process that is measured."""
+    """Environment variables of a measured process."""
     kept = {name: value for name, value in os.environ.items() if name not in NOT_INHERITED}
     return kept | HUGE_PAGES if huge_pages else kept
 
 
 def printed(command: list[str], huge_pages: bool) -> dict:
-    """The JSON in the last line that a process prints.
+    """The JSON in the last line of a process's output.
 
     Raises: RuntimeError with the end of its standard error if it fails.
     """
@@ -44,7 +44,7 @@ def python_with_torch(candidates: list[str]) -> tuple[str, str] | None:
 
 
 def machine(torch: str | None) -> dict:
-    """What the figures are taken on, and its load at this moment; `torch`: version of the peers' PyTorch."""
+    """The machine and its load average now. torch: version of the peers' PyTorch."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
         cpu = next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))

@@ -1,1 +1,1 @@
-"""Knowledge distillation as in Kim & Rush (2016): the experiment, and its report."""
+"""Knowledge distillation of Kim & Rush (2016): the experiment and its report."""

@@ -8,12 +8,19 @@
 
 Rows: the teacher, and fine-tuned on Seq-Inter | students: the baseline, Word-KD, Seq-KD, each also with Seq-Inter;
 Seq-KD with Word-KD; all three | Seq-KD + Seq-Inter pruned, retrained on Seq-KD and fine-tuned on Seq-Inter (0% is the
-dense student trained on for as long) | a dense student as small as the one pruned 80%, trained as long as that. With
-`--jackknife K` Seq-KD and Seq-KD + Seq-Inter again, from K teachers of which each translates the part of train that it
-has not seen.
+dense student trained further for as long) | a dense student as small as the one pruned 80%, trained for as long. With
+`--jackknife K` also Seq-KD and Seq-KD + Seq-Inter from K teachers, each of which translates the part of train that it
+was not trained on.
+Settings (--recipe base): vocabulary unigram 8,000 | 4,000, sentences up to 50 tokens; teacher LSTM 1 x 384,
+bidirectional, general attention, input feeding, dropout 0.3, adam 0.002 (cosine) x 9 epochs of batch 64, label
+smoothing 0.1; student LSTM 1 x 120, bidirectional, general attention, input feeding, dropout 0.2, adam 0.005 (cosine) x
+10 epochs of batch 64, label smoothing 0.1; Seq-Inter adam 0.0005 (cosine) x 2 epochs of batch 64, label smoothing 0.1,
+from the 10 best; Word-KD alpha 0.5; retraining adam 0.007 (cosine) x 8 epochs of batch 64, dropout by density, label
+smoothing 0.1, then Seq-Inter adam 0.0005 (cosine) x 2 epochs of batch 64, dropout by density, label smoothing 0.1; beam
+5, length penalty 1.
 Expected, as in the paper: Seq-KD lifts greedy search above the baseline's beam, perplexity on references rises, p(w*)
-rises by an order of magnitude; 80% can be pruned for half a point. Where the teacher remembers its training targets
-(train BLEU above 1.5 times valid) its output teaches little new, and the jackknife is the fair comparison.
+rises by an order of magnitude; 80% can be pruned for half a point. Where the teacher has memorised its training
+targets (train BLEU above 1.5 times valid) its output teaches little, and the jackknife is the fair comparison.
 """
 
 import shlex
@@ -23,8 +30,10 @@ from typing import Literal
 
 from experiments import report
 from experiments.kim2016 import report as kim2016_report
+from experiments.kim2016.report import BASELINE, BEST, NAME, SEQ, TEACHER
 from seq2slim.data.corpora import CorpusConfig
-from seq2slim.recipes.distillation import DISTILLATION_RECIPES, DistillationRecipe, equal_size, weights_of
+from seq2slim.recipes import DISTILLATION_RECIPES, DistillationRecipe, DistillationRecipeName, typed_recipe
+from seq2slim.recipes.distillation import equal_size, weights_of
 from seq2slim.runs import results
 from seq2slim.runs.stage import Stage, differing
 from seq2slim.stages.decode import Decode, Join
@@ -36,33 +45,32 @@ from seq2slim.stages.text import Text
 from seq2slim.stages.train import Retrain, Train
 from seq2slim.stages.words import StoreWords
 
-TEACHER, BASELINE, SEQ, BOTH = "teacher", "student", "Seq-KD", "Seq-KD + Seq-Inter"
-MAIN = (BASELINE, SEQ, BOTH)  # what is run for every seed
+MAIN = (BASELINE, SEQ, BEST)  # trained for every seed
 
 
 @dataclass(frozen=True)
 class Config:
-    """What kim2016 trains.
+    """The options of kim2016.
 
     Attributes:
-      recipe: where the settings start from.
+      recipe: defaults of the settings.
       settings: teacher, student, their training, search; by default those of the recipe.
       corpus: parallel text.
-      rows: every row; the teacher and the students of every seed alone (main: baseline, Seq-KD, Seq-KD + Seq-Inter); or
-        these and the pruned ones.
-      seeds: of the baseline, Seq-KD and Seq-KD + Seq-Inter students; all other rows have the first seed.
+      rows: all; main: the teacher and, for every seed, baseline, Seq-KD and Seq-KD + Seq-Inter; pruned: main and the
+        pruned students.
+      seeds: number of baseline, Seq-KD and Seq-KD + Seq-Inter students; all other rows have the first seed.
       sparsities: fractions pruned from the first Seq-KD + Seq-Inter student.
-      top_k: learn Word-KD from so many stored words a position; 0 has the teacher work beside the student.
-      smoothing: of the sentence-BLEU that Seq-Inter chooses by.
-      jackknife: so many teachers, each decoding what it has not seen, beside the one of all; 0 for none.
-      split: what is translated.
+      top_k: number of stored words per position for Word-KD; 0 runs the teacher beside the student instead.
+      smoothing: of the sentence-BLEU that Seq-Inter selects by.
+      jackknife: number of additional teachers, each decoding the part it was not trained on; 0 for none.
+      split: split to translate.
       tokenize: sacreBLEU's tokenizer; "none" where the text is tokenised.
       rounds: of timing.
-      title: what to call the corpus in the report; by default its name, or where its files lie.
+      title: name of the corpus in the report; by default its own name, or the place of its files.
       seed: of the teacher; students take the next ones.
     """
 
-    recipe: Literal["base", "kim2016", "tiny"] = "base"
+    recipe: DistillationRecipeName = "base"
     settings: DistillationRecipe = DISTILLATION_RECIPES["base"]
     corpus: CorpusConfig = field(default_factory=CorpusConfig)
     rows: Literal["all", "main", "pruned"] = "all"
@@ -79,15 +87,12 @@ class Config:
 
 
 def start(arguments: Sequence[str]) -> Config:
-    """The defaults: settings are those of the recipe that the arguments name."""
-    words = [word for argument in arguments for word in argument.split("=", 1)]
-    named = words[words.index("--recipe") + 1 :][:1] if "--recipe" in words else []
-    known = named and named[0] in DISTILLATION_RECIPES
-    return Config(recipe=named[0], settings=DISTILLATION_RECIPES[named[0]]) if known else Config()
+    """The default options, with the settings of the recipe that the arguments name."""
+    return Config(**typed_recipe(arguments, DISTILLATION_RECIPES))
 
 
 def smoke(config: Config) -> Config:
-    """The same on the toy: one seed, two sparsities."""
+    """The same on the toy language: one seed, two sparsities."""
     toy = dict(recipe="tiny", settings=DISTILLATION_RECIPES["tiny"], corpus=CorpusConfig("reverse"))
     return replace(config, **toy, seeds=1, sparsities=(0.0, 0.8), rounds=1)
 
@@ -97,7 +102,7 @@ def models(config: Config) -> dict[tuple[str, int], Stage]:
     recipe, first = config.settings, config.seed + 1
     teacher, found = teacher_of(config), {}
     text = teacher.text
-    seq, inter = told_by(config, text, (teacher,))
+    seq, inter = relabelled(config, text, (teacher,))
 
     def student(on, seed=first, word=(), options=recipe.student) -> Train:
         return Train(on, options, recipe.training, recipe.teacher.reverse_source, seed, teachers=word, word=share(word))
@@ -117,9 +122,9 @@ def models(config: Config) -> dict[tuple[str, int], Stage]:
     for seed in range(first, first + config.seeds):
         found[BASELINE, seed] = student(text, seed)
         found[SEQ, seed] = student(seq, seed)
-        found[BOTH, seed] = tuned(found[SEQ, seed], inter, seed)
+        found[BEST, seed] = tuned(found[SEQ, seed], inter, seed)
     if config.jackknife:
-        folded, folded_inter = told_by(config, text, held_out_teachers(config, text))
+        folded, folded_inter = relabelled(config, text, held_out_teachers(config, text))
         found["Seq-KD, jackknifed", first] = student(folded)
         found["Seq-KD + Seq-Inter, jackknifed", first] = tuned(student(folded), folded_inter)
     if config.rows == "all":
@@ -133,41 +138,41 @@ def models(config: Config) -> dict[tuple[str, int], Stage]:
         return tuned(Retrain(model, recipe.retraining, first + 2000, seq), inter, training=recipe.retuning)
 
     for sparsity in config.sparsities if config.rows != "main" else ():
-        found[f"pruned {100 * sparsity:g}%", first] = continued(Prune(found[BOTH, first], "class_blind", sparsity))
-    if config.rows == "all":  # trained as long as what it is compared with
+        found[f"pruned {100 * sparsity:g}%", first] = continued(Prune(found[BEST, first], "class_blind", sparsity))
+    if config.rows == "all":  # trained for as long as the student it is compared with
         small = tuned(student(seq, options=smaller(config)), inter)
         found["dense, as small as pruned 80%", first] = continued(small)
     return found
 
 
 def teacher_of(config: Config) -> Train:
-    """The teacher, on the text that all share."""
+    """The teacher, on the whole text."""
     recipe = config.settings.teacher
     text = Text(config.corpus, recipe.vocabulary, recipe.max_length)
     return Train(text, recipe.model, recipe.training, recipe.reverse_source, config.seed)
 
 
-def told_by(config: Config, text: Text, teachers: Sequence[Train]) -> tuple[RelabelledText, RelabelledText]:
-    """The text as the teacher tells it (Seq-KD), and as it comes nearest to the references (Seq-Inter).
+def relabelled(config: Config, text: Text, teachers: Sequence[Train]) -> tuple[RelabelledText, RelabelledText]:
+    """The text with the teacher's translations (Seq-KD), and with those nearest to the references (Seq-Inter).
 
-    Several teachers are a jackknife: each tells what it has not seen.
+    Several teachers are a jackknife: each translates the part that it was not trained on.
     """
-    told = []
+    decoded = []
     for beam in (config.settings.teacher.search.beam, config.settings.inter_beam):
         search = replace(config.settings.teacher.search, beam=beam)
         parts = tuple(Decode(text, (own,), search, len(teachers), fold) for fold, own in enumerate(teachers))
-        told.append(Join(parts) if len(parts) > 1 else parts[0])
-    return RelabelledText(told[0]), RelabelledText(Select(told[1], config.smoothing, config.tokenize))
+        decoded.append(Join(parts) if len(parts) > 1 else parts[0])
+    return RelabelledText(decoded[0]), RelabelledText(Select(decoded[1], config.smoothing, config.tokenize))
 
 
 def held_out_teachers(config: Config, text: Text) -> list[Train]:
-    """Teachers as the one of all, each trained without one fold."""
+    """Teachers with the same settings, each trained without one fold."""
     folds = config.jackknife
     return [replace(teacher_of(config), text=RelabelledText(HeldOut(text, folds, fold))) for fold in range(folds)]
 
 
 def smaller(config: Config):
-    """Options of a dense student with as many weights as 80% pruning leaves of the student."""
+    """Model of a dense student with as many weights as the student has after pruning 80%."""
     recipe = config.settings
     words = recipe.teacher.vocabulary
     return equal_size(recipe.student, round(0.2 * weights_of(recipe.student, words)), words)
@@ -186,28 +191,29 @@ def main(config: Config, runner):
 
     rates = runner.result(speed)
     at = {made[key]: index for index, key in enumerate(timed)}
-    common = {"experiment": "kim2016", "group": group(config), "command": command(config)}
+    common = {"experiment": NAME, "group": group(config), "command": command(config)}
     common |= {f"memory_{name}": value for name, value in runner.result(memory).items()}
-    told = runner.result(made[SEQ, config.seed + 1].text.targets)
-    common |= {"told_lines": told["decoded"], "told_cut": told["cut"], "inter_beam": recipe.inter_beam}
+    decoded = runner.result(made[SEQ, config.seed + 1].text.targets)
+    # told_*: column names of published rows
+    common |= {"told_lines": decoded["decoded"], "told_cut": decoded["cut"], "inter_beam": recipe.inter_beam}
     rows = []
     for order, (key, stage) in enumerate(evaluated.items()):
         columns = common | runner.result(modes[key]) | {"order": order, "label": key[0], "seed": key[1]}
         if made[key] in at:
             columns |= {f"{name}_rate": rates[name][at[made[key]]] for name in ("greedy", "beam")}
         rows.append(report.result_row(runner, stage, **columns, seconds=report.seconds(runner, made[key])))
-    stored, _ = report.store(runner, "kim2016", rows, {})
+    stored, _ = report.store(runner, NAME, rows, {})
     runner.console.show(
-        results.rich_table(kim2016_report.with_differences(rows), kim2016_report.TERMINAL_COLUMNS, title="kim2016")
+        results.rich_table(kim2016_report.with_differences(rows), kim2016_report.TERMINAL_COLUMNS, title=NAME)
     )
     runner.console.say(f"BLEU greedy (K=1) and of beam {recipe.teacher.search.beam}: {rows[0]['signature']}")
     runner.console.say(kim2016_report.memory_line(rows[0]))
-    for path in kim2016_report.write(stored, report.folder(runner, "kim2016"), __doc__.splitlines()[0]):
+    for path in kim2016_report.write(stored, report.folder(runner, NAME), __doc__.splitlines()[0]):
         runner.console.say(str(path))
 
 
 def timed_models(made: dict[tuple[str, int], Stage]) -> list[tuple[str, int]]:
-    """Which models are timed: one of each size, dense and pruned alike in storage, so pruned ones are not."""
+    """The models that are timed: one per size; pruned ones are stored dense, and so as fast as their dense parent."""
     wanted = (TEACHER, *MAIN, "dense, as small as pruned 80%")
     seen: dict[str, tuple[str, int]] = {}
     for label, seed in made:
@@ -217,7 +223,7 @@ def timed_models(made: dict[tuple[str, int], Stage]) -> list[tuple[str, int]]:
 
 
 def group(config: Config) -> str:
-    """Names one run of the experiment: rows of the same group replace each other whole."""
+    """Name of one run of the experiment: a new run of the same name replaces all rows of the old one."""
     recipe = " ".join([config.recipe, *_changed(config)]).replace("--settings.", "")
     corpus = report.corpus_name(config.corpus, config.title)
     usual = Config()
@@ -230,7 +236,7 @@ def group(config: Config) -> str:
 
 
 def _changed(config: Config) -> list[str]:
-    """The settings that are not those of the recipe, as they are typed."""
+    """The settings that differ from the recipe, as they are typed."""
     return report.typed(differing(config.settings, DISTILLATION_RECIPES[config.recipe]), "--settings.")
 
 
@@ -239,10 +245,10 @@ def _numbers(values: Sequence[float]) -> str:
 
 
 def command(config: Config) -> str:
-    """What to type for this run; the paths of a `text` corpus are for whoever types it to fill in."""
+    """The command of this run; the user fills in the paths of a `text` corpus."""
     names = ("recipe", "rows", "seeds", "top_k", "smoothing", "jackknife", "split", "tokenize", "rounds", "seed")
     options = [f"--{name.replace('_', '-')} {getattr(config, name)}" for name in names]
     options += [f"--sparsities {_numbers(config.sparsities)}", *report.typed_corpus(config.corpus), *_changed(config)]
     if config.title:
         options.append(f"--title {shlex.quote(config.title)}")
-    return f'make experiment EXP=kim2016 ARGS="{" ".join(options)}"'
+    return f'make experiment EXP={NAME} ARGS="{" ".join(options)}"'

@@ -1,6 +1,5 @@
-"""The report of kim2016, from its rows alone: a table a run, what holds of the paper's claims, and a figure."""
+"""The report of kim2016, from its rows alone: per run a table, the verdicts on the paper's claims, and a figure."""
 
-import re
 import statistics
 from pathlib import Path
 
@@ -16,14 +15,15 @@ COLUMNS = {
 TERMINAL_COLUMNS = {
     name: spec for name, spec in COLUMNS.items() if name not in ("seeds", "weights", "ratio", "n_best_mass")
 }
-MEMORISES = 1.5  # train BLEU over valid BLEU, from which on a teacher's own output teaches little
-TEACHER, BASELINE, BEST = "teacher", "student", "Seq-KD + Seq-Inter"
+NAME = "kim2016"
+TEACHER, BASELINE, SEQ, BEST = "teacher", "student", "Seq-KD", "Seq-KD + Seq-Inter"  # labels of rows
+MEMORISES = 1.5  # train BLEU over valid BLEU: above it the teacher's own output teaches little
 JACKKNIFED = ", jackknifed"
 _AVERAGED = ("greedy_bleu", "beam_bleu", "perplexity", "mode", "n_best_mass")
 
 
 def averaged(rows: list[dict]) -> list[dict]:
-    """One row a label: means over the seeds, their number, and the standard deviation of greedy BLEU of several."""
+    """One row per label: means over the seeds, their number, and the standard deviation of greedy BLEU if several."""
     labels: dict[str, list[dict]] = {}
     for row in sorted(rows, key=lambda row: row["order"]):
         labels.setdefault(row["label"], []).append(row)
@@ -36,10 +36,10 @@ def averaged(rows: list[dict]) -> list[dict]:
 
 
 def with_differences(rows: list[dict]) -> list[dict]:
-    """`averaged`, with p(w*), how many times fewer weights than the teacher's are not zero, and differences.
+    """`averaged` rows with p(w*), `ratio` (weights of the teacher / non-zero weights of the row), and differences.
 
-    A difference is to the baseline student, greedy to greedy and beam to beam: to those of the row's own seeds, of the
-    teacher, which has another, to the mean of all.
+    A difference is to the baseline student, greedy to greedy and beam to beam: to the baselines of the row's seeds, or
+    to the mean of all baselines where it shares no seed with them (the teacher).
     """
     baselines = {row["seed"]: row for row in rows if row["label"] == BASELINE}
     teacher = next(row["weights"] for row in rows if row["label"] == TEACHER)
@@ -56,7 +56,7 @@ def with_differences(rows: list[dict]) -> list[dict]:
 
 
 def memory_line(row: dict) -> str:
-    """What the teacher remembers of its training targets, in one sentence."""
+    """How far the teacher has memorised its training targets, in one sentence."""
     ratio = row["memory_ratio"]
     verdict = "it remembers them: compare with --jackknife" if ratio > MEMORISES else "it does not merely remember them"
     return (
@@ -66,9 +66,9 @@ def memory_line(row: dict) -> str:
 
 
 def claims(rows: list[dict]) -> list[str]:
-    """The claims that the paper's table stands for, each with its numbers and whether they hold here.
+    """The claims of the paper's table, each with its numbers here and whether it holds.
 
-    The best student is the best of those with as many seeds as the baseline: one lucky seed is no claim.
+    The best student is the best of those with as many seeds as the baseline, so that one lucky seed cannot win.
     """
     by_label = {row["label"]: row for row in with_differences(rows)}
     teacher, baseline = by_label[TEACHER], by_label[BASELINE]
@@ -84,7 +84,7 @@ def claims(rows: list[dict]) -> list[str]:
         _claim(f"greedy with {label} is at least the baseline's beam", best["greedy_bleu"] - baseline["beam_bleu"], 0),
         _claim(f"{label} at K=1 is within 1.0 of the teacher's beam", best["greedy_bleu"] - teacher["beam_bleu"], -1.0),
     ]
-    timed = best if best.get("greedy_rate") else by_label.get(BEST, best)  # models of one size run at one speed
+    timed = best if best.get("greedy_rate") else by_label.get(BEST, best)  # models of equal size have equal speed
     if timed.get("greedy_rate") and teacher.get("beam_rate"):
         ratio = timed["greedy_rate"] / teacher["beam_rate"]
         found.append(_claim(f"and {timed['label']}, greedy, is at least 5 times as fast as that", ratio, 5))
@@ -100,14 +100,14 @@ def claims(rows: list[dict]) -> list[str]:
 
 
 def jackknife_lines(rows: list[dict]) -> str:
-    """Students of the one teacher against those of jackknifed teachers, seed to seed; "" where there are none."""
+    """Students of the one teacher against those of jackknifed teachers, seed by seed; "" where there are none."""
     text = ""
     for row in rows:
         if row["label"].endswith(JACKKNIFED):
             label = row["label"].removesuffix(JACKKNIFED)
             own = next(other for other in rows if other["label"] == label and other["seed"] == row["seed"])
-            text += f"- {label}, seed {row['seed']}: told by jackknifed teachers {row['greedy_bleu']:.2f} greedy and "
-            text += f"{row['beam_bleu']:.2f} with a beam, by the one of all {own['greedy_bleu']:.2f} and "
+            text += f"- {label}, seed {row['seed']}: with jackknifed teachers {row['greedy_bleu']:.2f} greedy and "
+            text += f"{row['beam_bleu']:.2f} with a beam, with the one teacher {own['greedy_bleu']:.2f} and "
             text += f"{own['beam_bleu']:.2f}.\n"
     return text
 
@@ -117,13 +117,13 @@ def _claim(text: str, value: float, least: float) -> str:
 
 
 def write(rows: list[dict], folder: Path, claim: str) -> list[Path]:
-    """report.md and the figures, from all rows that are stored. Returns: the paths written."""
+    """Writes report.md and the figures. claim: the first line of the experiment. Returns: the paths written."""
     groups: dict[str, list[dict]] = {}
     for row in rows:
         groups.setdefault(row["group"], []).append(row)
-    text, figures = f"# kim2016\n\n{claim}\n", []
+    text, figures = f"# {NAME}\n\n{claim}\n", []
     for name, own in sorted(groups.items()):
-        path = folder / ("weights-" + re.sub(r"[^\w-]+", "-", name).strip("-"))
+        path = folder / ("weights-" + report.slug(name))
         drawn = bleu_against_weights(points(own), path, joined=_PRUNED)
         figures += drawn
         text += _section(name, own, drawn[0])
@@ -135,7 +135,7 @@ _PRUNED = "Seq-KD + Seq-Inter, pruned"
 
 
 def points(rows: list[dict]) -> dict[str, list[tuple[str, int, float]]]:
-    """The groups of the figure: name, weights that are not zero, greedy BLEU of each model."""
+    """Group of the figure -> (name, non-zero weights, greedy BLEU) of each model."""
     groups: dict[str, list[tuple[str, int, float]]] = {}
     for row in averaged(rows):
         label = row["label"]
@@ -162,9 +162,9 @@ def _section(name: str, rows: list[dict], figure: Path) -> str:
         f"BLEU: greedy (K=1), and beam {first['beam']}; {first['signature']}. Differences are to the baseline student. "
         f"p(w*): mean probability of the best hypothesis of beam {first['mode_beam']} without length penalty; "
         "n_best_mass: of all of them. Rates: sentences/s, all in turn in one run; pruned models are stored dense and "
-        "run as their dense twin. ratio: weights of the teacher to those that are not zero.\n"
+        "run as fast as dense ones. ratio: weights of the teacher to those that are not zero.\n"
         f"Seq-Inter's targets are the nearest to the reference of {first['inter_beam']}. Of {first['told_lines']:,} "
-        f"lines that the teacher told for Seq-KD, {first['told_cut']:,} were cut by the length limit.\n"
+        f"lines that the teacher translated for Seq-KD, {first['told_cut']:,} were cut by the length limit.\n"
     )
     text += f"Standard deviation of greedy BLEU over seeds: {spread}.\n" if spread else ""
     text += f"\n{memory_line(first)}\n\n{''.join(claims(rows))}{jackknife_lines(rows)}\n"

@@ -1,7 +1,7 @@
-"""Every claim of See, Luong & Manning (2016), each with the rule that says from the rows whether it holds here.
+"""Every claim of See, Luong & Manning (2016), each with a rule that decides from the rows whether it holds here.
 
-A rule takes `Evidence` and returns what was found, in words, and True (holds), False (does not hold at this scale) or
-None (cannot be tested here). A rule that asks for a row that is not there raises `NotRun`.
+A rule takes `Evidence` and returns the finding in words, and True (holds), False (does not hold at this scale) or None
+(cannot be tested here). It raises `NotRun` where a row is missing.
 """
 
 from experiments.see2016 import claims_pruned, claims_redundancy, claims_retrained
@@ -10,7 +10,7 @@ from experiments.see2016.rows import BASELINE, CONTROL, NATS, difference, mean_a
 
 
 def baseline(evidence: Evidence) -> Found:
-    """Numbers of another corpus and a larger model: shown, not judged."""
+    """Shown, not judged: the paper's numbers are of another corpus and a larger model."""
     rows = evidence.main("fig6_retraining")
     parts = [f"{n} {mean_and_deviation(needed(rows.spread(n, **BASELINE)))}" for n in ("perplexity", "beam_bleu")]
     text = f"{', '.join(parts)} (other text, a smaller model; pieces leave no unknown word to replace)"
@@ -27,21 +27,21 @@ def file_shrinks(evidence: Evidence) -> Found:
 
 
 def small_baseline(evidence: Evidence) -> Found:
-    """Numbers of another corpus and another small model: shown, not judged."""
+    """Shown, not judged: the paper's numbers are of another corpus and another small model."""
     rows = evidence.of("small_model").of(**BASELINE)
     size = f"{rows.rows[0]['weights']:,} weights" if len(rows) else "-"
     return f"BLEU {mean_and_deviation(needed(rows.spread('beam_bleu')))} on valid, {size} (other text)", None
 
 
 def small_at_sixty(evidence: Evidence) -> Found:
-    """Holds if 60%, not retrained, loses at most NO_LOSS."""
+    """Holds if pruning 60% without retraining loses at most NO_LOSS."""
     system = {"model": "pruned", "scheme": "class_blind", "percent": 60.0}
     found = needed(difference(evidence.of("small_model"), system, BASELINE))
     return f"{found} BLEU of {_level(evidence)}", found.mean >= -NO_LOSS
 
 
 def small_at_ninety(evidence: Evidence) -> Found:
-    """Holds if 90%, retrained, ends at most NO_LOSS below the baseline."""
+    """Holds if the model retrained at 90% is at most NO_LOSS below the baseline."""
     rows = evidence.of("small_model")
     found = needed(difference(rows, retrained(90.0), BASELINE))
     control = needed(difference(rows, retrained(90.0), CONTROL))
@@ -53,7 +53,7 @@ def _level(evidence: Evidence) -> str:
 
 
 def noise_line(evidence: Evidence) -> str:
-    """What of a difference of BLEU is called noise in this study, in a sentence."""
+    """The definition and size of noise in this study, in words."""
     try:
         found = noise(evidence.main("fig6_retraining"))
     except NotRun:

@@ -1,24 +1,24 @@
-"""The claims of See et al. (2016) on pruning without retraining: figures 3, 4 and 5 and section 4.2. See `claims`."""
+"""Claims of See et al. (2016) on pruning without retraining: figures 3 to 5, section 4.2. See `claims`."""
 
-from experiments.see2016 import fig4_breakdown, fig5_magnitude
 from experiments.see2016.evidence import NO_LOSS, Claim, Evidence, Found, NotRun, needed
+from experiments.see2016.measures import correlation, increases
 from experiments.see2016.rows import BASELINE, Value, valid_loss
-from experiments.see2016.study import SCHEMES
+from experiments.see2016.study import PAPER_SCHEMES
 from seq2slim.evaluation.statistics import growth, knee, permutation_p, spearman
 
 MUCH_FLATTER = 0.5  # our reading of "much"
-LITTLE = 1.0  # BLEU: "little" loss (sec. 4.2); of the paper's 20.5 about 5%
+LITTLE = 1.0  # BLEU: "little" loss (sec. 4.2); about 5% of the paper's 20.5
 
 
 def class_blind_is_best(evidence: Evidence, experiment: str = "fig3_schemes") -> Found:
-    """Holds if class-blind is the highest, in the mean over seeds, at more than half of the percentages."""
+    """Holds if class-blind has the highest mean over seeds at more than half of the percentages."""
     rows = evidence.main(experiment)
 
     def of(scheme, x):
         return {"model": "pruned", "scheme": scheme, "percent": x}
 
     values = {
-        x: [rows.differences("beam_bleu", of(SCHEMES[0], x), of(other, x)) for other in SCHEMES[1:]]
+        x: [rows.differences("beam_bleu", of(PAPER_SCHEMES[0], x), of(other, x)) for other in PAPER_SCHEMES[1:]]
         for x in rows.percents(scheme="class_uniform")
     }
     values = {x: own for x, own in values.items() if all(own)}
@@ -33,7 +33,7 @@ def class_blind_is_best(evidence: Evidence, experiment: str = "fig3_schemes") ->
 
 
 def uniform_hits_three_classes(evidence: Evidence) -> Found:
-    """Holds if the three largest increases under class-uniform are those of the classes that the paper names."""
+    """Holds if the three largest increases under class-uniform are those of the paper's three classes."""
     own = _breakdown(evidence, "class_uniform")
     names = [row["class"] for row in own]
     named = {max(name for name in names if name.startswith("target layer")), "attention", "softmax"}
@@ -42,13 +42,13 @@ def uniform_hits_three_classes(evidence: Evidence) -> Found:
 
 
 def blind_is_flatter(evidence: Evidence) -> Found:
-    """Holds if the highest bar of class-blind is at most MUCH_FLATTER of the highest of class-uniform."""
-    blind, uniform = (max(row["increase"] for row in _breakdown(evidence, s)) for s in SCHEMES[:2])
+    """Holds if the highest bar of class-blind is at most MUCH_FLATTER times that of class-uniform."""
+    blind, uniform = (max(row["increase"] for row in _breakdown(evidence, s)) for s in PAPER_SCHEMES[:2])
     return f"highest increase of perplexity {blind:.2f}, class-uniform {uniform:.2f}", blind <= MUCH_FLATTER * uniform
 
 
 def blind_follows_size(evidence: Evidence) -> Found:
-    """Holds if size of a class and increase of perplexity correlate in rank, p < 0.05."""
+    """Holds if the rank correlation of class size and increase of perplexity is positive, p < 0.05."""
     own = _breakdown(evidence, "class_blind")
     x, y = ([row[name] for row in own] for name in ("class_weights", "increase"))
     p = permutation_p(x, y)
@@ -57,7 +57,7 @@ def blind_follows_size(evidence: Evidence) -> Found:
 
 def threshold_predicts_damage(evidence: Evidence) -> Found:
     """Holds if the rank correlation is positive with p < 0.05."""
-    rho, p, count = fig5_magnitude.correlation(evidence.main("fig5_magnitude"))
+    rho, p, count = correlation(evidence.main("fig5_magnitude"))
     return f"rank correlation {rho:+.2f} (p = {p:.3f}, {count} classes)", p < 0.05
 
 
@@ -70,7 +70,7 @@ def forty_percent_for_little(evidence: Evidence) -> Found:
 
 
 def exponential_loss(evidence: Evidence) -> Found:
-    """Holds if an exponential of the percentage explains the rise of log perplexity, R^2 >= 0.9, better than a line."""
+    """Holds if an exponential fits the rise of log perplexity with R^2 >= 0.9, and better than a line."""
     points = _above_baseline(evidence, _test_loss)
     if len(points) < 3:
         raise NotRun
@@ -81,11 +81,11 @@ def exponential_loss(evidence: Evidence) -> Found:
 
 def _breakdown(evidence: Evidence, scheme: str) -> list[dict]:
     rows = evidence.main("fig4_breakdown")
-    return needed(fig4_breakdown.increases(rows, scheme) if len(rows.of(model="baseline")) else None)
+    return needed(increases(rows, scheme) if len(rows.of(model="baseline")) else None)
 
 
 def _above_baseline(evidence: Evidence, value: Value) -> list[tuple[float, float]]:
-    """(percent, what class-blind without retraining is above the baseline, mean over seeds)."""
+    """(percent, mean over seeds of class-blind without retraining - baseline)."""
     rows = evidence.main("fig3_schemes")
     own = {"model": "pruned", "scheme": "class_blind"}
     found = [(x, rows.differences(value, own | {"percent": x}, BASELINE)) for x in rows.percents(**own)]

@@ -1,13 +1,13 @@
-"""The claims of section 4.5 and figure 8 of See et al. (2016): words, gates, halves, diagonals. See `claims`."""
+"""Claims of See et al. (2016) in section 4.5 and figure 8: words, gates, halves, diagonals. See `claims`."""
 
 import math
 
 from experiments.see2016.evidence import Claim, Evidence, Found, NotRun
-from experiments.see2016.fig8_redundancy import by_gate
+from experiments.see2016.measures import by_gate
 
-ORDER = ("h-hat", "i", "o", "f")  # from the most to the least of a gate's weights that survive
+ORDER = ("h-hat", "i", "o", "f")  # from the most to the fewest surviving weights
 RIVAL = 0.9  # times the density of h-hat: our reading of "rival"
-CLEAR = -0.3  # a rank correlation, by which a tenth of the variation of ranks is explained
+CLEAR = -0.3  # a rank correlation that explains a tenth of the variation of ranks
 DIAGONAL = 4.0  # standard deviations above the density off the diagonal: by chance in one block of 30,000
 
 
@@ -27,12 +27,12 @@ def _lines(evidence: Evidence) -> list[dict]:
 
 
 def _layers(evidence: Evidence, side: str) -> list[dict]:
-    """Lines of one side's matrices by layer, the lowest first; where the encoder reads both ways, its forward half."""
+    """Lines of one side's matrices, lowest layer first; of a bidirectional encoder only the forward half."""
     return [line for line in _gates(evidence) if line["matrix"].startswith(side) and "backward" not in line["matrix"]]
 
 
 def whole_words_go(evidence: Evidence) -> Found:
-    """Holds if both sides have fully pruned words among those that occur."""
+    """Holds if both sides have fully pruned words that occur in the text."""
     row = _row(evidence)
     source, target = row["source_dead"], row["target_dead"]
     text = f"{source:,} of {row['source_words']:,} source, {target:,} of {row['target_words']:,} target words"
@@ -40,9 +40,9 @@ def whole_words_go(evidence: Evidence) -> Found:
 
 
 def rare_words_go_first(evidence: Evidence) -> Found:
-    """Holds if on both sides rarity and the density of the embedding correlate at CLEAR or less.
+    """Holds if on both sides the rank correlation of rarity and embedding density is CLEAR or less.
 
-    Among thousands of words any sign at all is significant.
+    Significance is no test: among thousands of words any correlation is significant.
     """
     rho = [_row(evidence)[f"{side}_rank_correlation"] for side in ("source", "target")]
     if any(map(math.isnan, rho)):
@@ -51,14 +51,14 @@ def rare_words_go_first(evidence: Evidence) -> Found:
 
 
 def gates_in_order(evidence: Evidence) -> Found:
-    """Holds if in every LSTM matrix more survives of h-hat than of i, of i than of o, of o than of f."""
+    """Holds if in every LSTM matrix h-hat keeps more than i, i more than o, and o more than f."""
     orders = {line["matrix"]: tuple(sorted(ORDER, key=lambda gate: -line[gate])) for line in _gates(evidence)}
     shown = "; ".join(f"{matrix}: {' > '.join(order)}" for matrix, order in orders.items())
     return shown, all(order == ORDER for order in orders.values())
 
 
 def low_layers_differ_most(evidence: Evidence) -> Found:
-    """Holds if on both sides the lowest layer keeps more of h-hat than of any gate, by a larger factor than the top."""
+    """Holds if on both sides h-hat over the densest gate is above 1 in the lowest layer, and above that of the top."""
     texts, holds = [], []
     for side in ("source", "target"):
         layers = _layers(evidence, side)
@@ -71,7 +71,7 @@ def low_layers_differ_most(evidence: Evidence) -> Found:
 
 
 def gates_rival(evidence: Evidence) -> Found:
-    """Holds if the densest gate keeps RIVAL times what h-hat does, or more, in the top target layer, and not below."""
+    """Holds if the densest gate has RIVAL times the density of h-hat in the top target layer, less in the lowest."""
     layers = _layers(evidence, "target")
     if len(layers) < 2:
         return "one layer", None
@@ -80,7 +80,7 @@ def gates_rival(evidence: Evidence) -> Found:
 
 
 def halves_change_over(evidence: Evidence) -> Found:
-    """Holds if on both sides the lowest layer keeps more feed-forward, the top one more recurrent weights."""
+    """Holds if on both sides the lowest layer keeps more feed-forward and the top more recurrent weights."""
     texts, holds = [], []
     for side in ("source", "target"):
         layers = _layers(evidence, side)
@@ -93,7 +93,7 @@ def halves_change_over(evidence: Evidence) -> Found:
 
 
 def diagonals_survive(evidence: Evidence) -> Found:
-    """Holds if some square block keeps DIAGONAL standard deviations more on its diagonal than off it."""
+    """Holds if a square block is denser on its diagonal than off it by DIAGONAL standard deviations."""
     blocks = [line for line in _lines(evidence) if line["diagonal"] is not None]
     if not blocks:
         return "no square block", None

@@ -1,4 +1,4 @@
-"""The claims of See et al. (2016) on retraining: figures 6 and 7, section 4.3 and the abstract. See `claims`."""
+"""Claims of See et al. (2016) on retraining: figures 6 and 7, section 4.3, abstract. See `claims`."""
 
 import itertools
 from collections.abc import Callable
@@ -24,7 +24,7 @@ CLOSE = 1.0  # BLEU: our reading of "close"
 def retrained_to_eighty(evidence: Evidence) -> Found:
     """Holds if no percentage up to 80 ends below the baseline by more than noise.
 
-    Judged at those that the most seeds have; 80 must be one of them.
+    Only percentages with the most seeds are judged; 80 must be one of them.
     """
     rows = evidence.main("fig6_retraining")
     own = {x: difference(rows, retrained(x), BASELINE) for x in rows.percents(model="retrained") if x <= 80}
@@ -43,14 +43,14 @@ def gain_at_eighty(evidence: Evidence) -> Found:
 
 
 def loss_at_ninety(evidence: Evidence) -> Found:
-    """Holds if retrained 90% loses no more than the paper's 0.35 BLEU, or what is more is noise."""
+    """Holds if retrained 90% loses at most the paper's 0.35 BLEU, or more only by noise."""
     return _retrained(evidence, 90.0, lambda found: found.not_below(-0.35))
 
 
 def sparse_from_the_beginning(evidence: Evidence) -> Found:
-    """Holds if at every percentage that the most seeds have it ends below baseline and retrained by more than noise.
+    """Holds if it ends below baseline and retrained by more than noise at every percentage with the most seeds.
 
-    Noise is pooled over these differences alone: models that start from other numbers vary more than retrained ones.
+    Noise is pooled over these differences only: models from new random weights vary more than retrained ones.
     """
     found, repeated = _sparse(evidence)
     text = "; ".join(f"{x:g}%: {pair[0]}, {pair[1]}" for x, pair in found.items())
@@ -58,16 +58,16 @@ def sparse_from_the_beginning(evidence: Evidence) -> Found:
 
 
 def sparse_ends_close(evidence: Evidence) -> Found:
-    """Holds if, trained sparse from the beginning, it ends at most CLOSE below the baseline at every percentage."""
+    """Holds if sparse from the beginning is at most CLOSE below the baseline at every percentage."""
     found, _ = _sparse(evidence)
     text = "; ".join(f"{x:g}%: {below}" for x, (below, _) in found.items())
     return f"against the baseline {text}", all(below.mean >= -CLOSE for below, _ in found.values())
 
 
 def gap_shrinks(evidence: Evidence) -> Found:
-    """Holds if from the control (0%) to the most pruned no step up is more than noise, and the whole way down is.
+    """Holds if from the control (0%) to the sparsest no rise of the gap exceeds noise, and the whole fall does.
 
-    Judged at the percentages that the most seeds have.
+    Only percentages with the most seeds are judged.
     """
     rows = evidence.main("regularisation")
     systems = [CONTROL, *(retrained(x) for x in rows.percents(model="retrained"))]
@@ -111,7 +111,7 @@ def no_loss_at_twenty(evidence: Evidence) -> Found:
 
 
 def _sparse(evidence: Evidence) -> tuple[dict[float, list[Difference]], list[float]]:
-    """Percent -> what sparse from the beginning is above baseline and retrained; the percentages of all seeds."""
+    """Percent -> sparse from the beginning minus (baseline, retrained); and the percentages with the most seeds."""
     rows = evidence.main("fig6_retraining")
 
     def over(x: float, other: dict) -> list[float]:

@@ -1,4 +1,4 @@
-"""What a claim is, and the rows and series of one study as the rules of claims ask for them."""
+"""Claims of the paper, and the evidence that their rules read: the rows and series of one study."""
 
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
@@ -12,11 +12,11 @@ Found = tuple[str, bool | None]
 
 
 class NotRun(Exception):
-    """A rule asks for a row that is not there yet."""
+    """Raised by a rule whose rows do not exist yet."""
 
 
 class Evidence(NamedTuple):
-    """What one study has: its rows, and the series of all."""
+    """The rows of one study, and all series."""
 
     rows: Rows
     series: dict[str, dict[str, Any]]
@@ -29,7 +29,7 @@ class Evidence(NamedTuple):
         return found
 
     def main(self, experiment: str) -> Rows:
-        """Those on the corpus of the study, not on a second one. Raises: NotRun if there is none."""
+        """The rows of one experiment on the main corpus of the study. Raises: NotRun if there is none."""
         found = self.of(experiment).of(part="main")
         if not len(found):
             raise NotRun
@@ -37,20 +37,20 @@ class Evidence(NamedTuple):
 
 
 def together(verdicts: Iterable[bool | None]) -> bool | None:
-    """False if one is, else None if one is or there is none, else True."""
+    """False if any verdict is False; else None if any is None or there are none; else True."""
     verdicts = list(verdicts)
     return False if False in verdicts else None if None in verdicts or not verdicts else True
 
 
 def needed(value):
-    """`value`, which a rule cannot do without. Raises: NotRun for None or an empty list."""
+    """`value` itself. Raises: NotRun for None or an empty list."""
     if value is None or value == []:
         raise NotRun
     return value
 
 
 class Claim(NamedTuple):
-    """One row of the table. `experiment` has the rows, and the figure whose name ends in `figure`."""
+    """One row of the table of claims. `experiment` yields the rows, and the figure whose name ends in `figure`."""
 
     where: str
     claim: str
@@ -61,7 +61,7 @@ class Claim(NamedTuple):
 
 
 def judge(claim: Claim, evidence: Evidence) -> dict[str, str]:
-    """The row of the table: what was found here, with the seed if it is one alone, and the verdict; or "not run"."""
+    """The row of a claim: the finding (with the seed, if there is only one) and the verdict, or "not run"."""
     try:
         ours, verdict = claim.rule(evidence)
         if claim.experiment in ONE_SEED and len(evidence.rows.seeds) > 1:

@@ -1,4 +1,4 @@
-"""Questions to the rows of one study: by model and percentage, over seeds, and what of a difference is noise."""
+"""The rows of one study, selected by model and percentage; means over seeds, and differences against noise."""
 
 import math
 from collections.abc import Callable
@@ -11,7 +11,7 @@ ONE_SEED = frozenset(("fig4_breakdown", "fig5_magnitude", "fig8_redundancy", "sm
 
 
 class Rows:
-    """Rows of one study; `of` narrows them down by their columns."""
+    """Rows of one study; `of` selects by columns."""
 
     def __init__(self, rows: list[dict]):
         self.rows = sorted(rows, key=lambda row: (row["seed"], row["order"]))
@@ -29,7 +29,7 @@ class Rows:
         return Rows([row for row in self.rows if all(row.get(name) == value for name, value in columns.items())])
 
     def by_seed(self, value: Value, **columns) -> dict[int, float]:
-        """Seed -> value (a column, or a function of a row), of the rows with these columns; the first of each seed."""
+        """Seed -> value (a column, or a function of a row) of the first row with these columns."""
         read = value if callable(value) else lambda row: row[value]
         return {row["seed"]: read(row) for row in reversed(self.of(**columns).rows)}
 
@@ -39,30 +39,30 @@ class Rows:
         return spread(list(found.values())) if found else None
 
     def percents(self, **columns) -> list[float]:
-        """The percentages that such rows have, ascending."""
+        """The percentages of the rows with these columns, ascending."""
         return sorted({row["percent"] for row in self.of(**columns).rows})
 
     def repeated(self, **columns) -> list[float]:
-        """Of these, the percentages that the most seeds have: those of fewer are shown beside them, and not judged."""
+        """The percentages with the largest number of seeds; those with fewer are shown, but not judged."""
         seeds = {x: len({row["seed"] for row in self.of(percent=x, **columns).rows}) for x in self.percents(**columns)}
         return [x for x, count in seeds.items() if count == max(seeds.values())]
 
     def of_experiment(self, name: str) -> "Rows":
-        """The rows of one experiment; of one that has a single seed those of the first, should there be more."""
+        """The rows of one experiment; only those of the first seed if it is an experiment of ONE_SEED."""
         found = self.of(experiment=name)
         return found.of(seed=found.seeds[0]) if name in ONE_SEED and len(found) else found
 
     def curve(self, value: Value, **columns) -> list[tuple[float, float, float]]:
-        """(percent, mean, standard deviation or nan) of such rows over the seeds that have them, ascending."""
+        """(percent, mean, standard deviation or nan) over seeds of the rows with these columns, ascending."""
         return [(x, *self.spread(value, percent=x, **columns)[:2]) for x in self.percents(**columns)]
 
     def differences(self, value: Value, system: dict, baseline: dict) -> list[float]:
-        """System - baseline, seed by seed, of the seeds that have both."""
+        """System - baseline for each seed that has both."""
         a, b = self.by_seed(value, **system), self.by_seed(value, **baseline)
         return [a[seed] - b[seed] for seed in sorted(a.keys() & b.keys())]
 
 
-NATS = 0.1  # a loss that is noisier than this decides nothing, as BLEU that is noisier than 1
+NATS = 0.1  # noise above this decides nothing for a loss, as noise above 1 does for BLEU
 BASELINE = {"model": "baseline", "percent": 0.0}
 CONTROL = {"model": "control", "percent": 0.0}
 
@@ -88,16 +88,16 @@ def gap(row: dict) -> float:
 
 
 def noise(rows: Rows, value: Value = "beam_bleu") -> Noise | None:
-    """How far retrained - baseline and control - baseline go from seed to seed, pooled over all percentages."""
+    """Deviation over seeds of retrained - baseline and control - baseline, pooled over all percentages."""
     systems = [CONTROL, *(retrained(x) for x in rows.percents(model="retrained"))]
     return pooled_noise([rows.differences(value, system, BASELINE) for system in systems])
 
 
 class Difference:
-    """The mean over seeds of a difference, and whether it is more than noise (`statistics.Noise`, 95%).
+    """The mean over seeds of a difference, and whether it exceeds the noise (`statistics.Noise`, 95%).
 
-    Within noise it is neither above nor below; but where noise is wider than `resolution` that says nothing, and the
-    answer is None. Where noise is not known, as no row has two seeds, so is all within `resolution`.
+    Within noise it is neither above nor below a bound. Where the noise is wider than `resolution`, the answer there is
+    None. Where the noise is unknown, as no row has two seeds, `resolution` takes its place and the answer is None too.
     """
 
     def __init__(self, values: list[float], noise: Noise | None, resolution: float = 1.0):
@@ -120,13 +120,13 @@ class Difference:
         return False if self._decides or self.mean - self._margin > bound else None
 
     def not_below(self, bound: float = 0.0) -> bool | None:
-        """Whether it is at least `bound`, or less by no more than noise; None as of `below`."""
+        """Whether it is at least `bound`, or below it only by noise; None where `below` is None."""
         found = self.below(bound)
         return None if found is None else not found
 
     @cached_property
     def is_noise(self) -> bool:
-        """Less than seeds differ by; never where the noise is not known."""
+        """Whether the mean is within the noise; False where the noise is unknown."""
         return self.width is not None and abs(self.mean) < self.width
 
     def __str__(self) -> str:
@@ -134,19 +134,19 @@ class Difference:
 
 
 def difference(rows: Rows, system: dict, baseline: dict, value: Value = "beam_bleu") -> Difference | None:
-    """System - baseline over the seeds that have both; None if none has."""
+    """System - baseline over the seeds that have both; None if no seed has."""
     values = rows.differences(value, system, baseline)
     return Difference(values, noise(rows, value), 1.0 if value == "beam_bleu" else NATS) if values else None
 
 
 def better_dense(rows: Rows) -> str | None:
-    """ "baseline" or "control", whichever has the higher mean BLEU; None if one of them is not there."""
+    """ "baseline" or "control", whichever has the higher mean BLEU; None if one has no row."""
     levels = {name: rows.spread("beam_bleu", model=name, percent=0.0) for name in ("baseline", "control")}
     return max(levels, key=lambda name: levels[name].mean) if all(levels.values()) else None
 
 
 def mean_and_deviation(found: Spread | None, digits: int = 2) -> str:
-    """ "36.12 ± 0.20", without the deviation for one seed; "-" for nothing."""
+    """ "36.12 ± 0.20"; without the deviation for one seed; "-" for None."""
     if found is None:
         return "-"
     return f"{found.mean:.{digits}f}" + ("" if math.isnan(found.deviation) else f" ± {found.deviation:.{digits}f}")

@@ -1,12 +1,12 @@
-"""Runs experiments of the study: says the cost, takes published rows, stores each experiment's rows at its end."""
+"""Runs experiments of the study: prints the cost, takes published rows, stores rows, writes the report."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from types import ModuleType
 
 from rich.table import Table
 
 from experiments import report
+from experiments.see2016.report import write
 from experiments.see2016.study import NAME, Config, Entry, Models
 from seq2slim.runs import results
 from seq2slim.runs.console import duration
@@ -15,42 +15,44 @@ from seq2slim.runs.stage import identity, run_name
 from seq2slim.stages import costs
 from seq2slim.stages.text import Text
 
-_GIVEN = ("part", "model", "scheme", "percent", "class", "corpus", "published")  # what no stage yields
+Entries = Callable[[Config, int], list[Entry]]
+_GIVEN = ("part", "model", "scheme", "percent", "class", "corpus", "published")  # columns that no stage yields
 
 
-def run(experiments: Sequence[ModuleType], config: Config, runner: Runner) -> tuple[list[dict], dict]:
-    """Runs experiments, one seed after the other. Returns: all rows and series of the study that are stored now.
+def run(experiments: Mapping[str, Entries], config: Config, runner: Runner):
+    """Runs experiments (name -> entries), and writes the report of the study from all rows stored then."""
+    rows, series = collect(experiments, config, runner)
+    for path in write(rows, series, report.folder(runner, NAME)):
+        runner.console.say(str(path))
 
-    With --use-published a row that is published (and its series) is taken as it stands, and marked unless it goes back
-    to where it came from. Rows are stored after each experiment, so that what was finished before an interruption is
-    there.
+
+def collect(experiments: Mapping[str, Entries], config: Config, runner: Runner) -> tuple[list[dict], dict]:
+    """Runs experiments, one seed after the other. Returns: all rows and series of the study that are stored then.
+
+    With --use-published, a row that is published is taken with its series in place of a run; it is marked, unless it is
+    published again. Rows are stored after each experiment, so that an interruption loses none that are finished.
     """
     known = results.published(Path("experiments") / "results" / NAME) if runner.options.use_published else ([], {})
     work = [
-        (seed, module, entries)
+        (seed, name, own)
         for seed in config.seeds
-        for module in experiments
-        if (entries := _fresh(module.entries(config, seed)))
+        for name, entries in experiments.items()
+        if (own := distinct(entries(config, seed)))
     ]
     _say_cost(runner, work, known)
     stored = results.published(report.folder(runner, NAME))
-    for seed, module, entries in work:
-        stored = _collect(runner, config, seed, name_of(module), entries, known)
+    for seed, name, own in work:
+        stored = _collect(runner, config, seed, name, own, known)
     return stored
 
 
-def name_of(module: ModuleType) -> str:
-    """fig3_schemes of experiments.see2016.fig3_schemes."""
-    return module.__name__.rpartition(".")[2]
-
-
-def _fresh(entries: list[Entry]) -> list[Entry]:
-    """Entries without repetitions: a stage yields one row."""
+def distinct(entries: list[Entry]) -> list[Entry]:
+    """Entries without repetitions: one row per stage."""
     return list({identity(entry.stage): entry for entry in reversed(entries)}.values())[::-1]
 
 
 def _taken(entry: Entry, known: tuple[list[dict], dict]) -> tuple[dict, dict] | None:
-    """(row, series) published of an entry, if all of it is."""
+    """(row, series) of an entry if both are published."""
     rows, series = known
     own = identity(entry.stage)
     row = next((row for row in rows if row["identity"] == own), None)
@@ -58,8 +60,8 @@ def _taken(entry: Entry, known: tuple[list[dict], dict]) -> tuple[dict, dict] | 
 
 
 def _say_cost(runner: Runner, work, known):
-    """Prints what is still to be run, and how long it will take, before any of it runs."""
-    missing = [(seed, module, [e.stage for e in entries if not _taken(e, known)]) for seed, module, entries in work]
+    """Prints what is still to run, and for how long, before it starts."""
+    missing = [(seed, name, [e.stage for e in entries if not _taken(e, known)]) for seed, name, entries in work]
     planned = [[line.stage for line in runner.plan(stages, show=False)] for _, _, stages in missing]
     texts = list({identity(stage): stage for stages in planned for stage in stages if isinstance(stage, Text)}.values())
     runner.run(texts)
@@ -67,13 +69,13 @@ def _say_cost(runner: Runner, work, known):
     table = Table("seed", "experiment", "stages to run", "time", title=f"{NAME}: cost", title_justify="left")
     counted: set[str] = set()
     total = 0.0
-    for (seed, module, _), stages in zip(missing, planned):
+    for (seed, experiment, _), stages in zip(missing, planned):
         own = {identity(stage): stage for stage in stages if not runner.is_finished(stage)}
         new = [stage for name, stage in own.items() if name not in counted]
         counted |= own.keys()
         seconds = costs.estimate(runner, new, rate)
         total += seconds
-        table.add_row(str(seed), name_of(module), str(len(new)), duration(seconds) if new else "-")
+        table.add_row(str(seed), experiment, str(len(new)), duration(seconds) if new else "-")
     runner.console.show(table)
     runner.console.say(
         f"{len(counted)} stages to run, about {duration(total)} at {rate / 1e9:.0f} GFLOP/s; a stage that several "
@@ -82,7 +84,7 @@ def _say_cost(runner: Runner, work, known):
 
 
 def _collect(runner: Runner, config: Config, seed: int, name: str, entries: list[Entry], known):
-    """Runs what is missing of one experiment and one seed, and stores its rows. Returns: all that is stored."""
+    """Runs the missing stages of one experiment and one seed, and stores its rows. Returns: all stored rows, series."""
     taken = {identity(entry.stage): found for entry in entries if (found := _taken(entry, known))}
     runner.run([entry.stage for entry in entries if identity(entry.stage) not in taken])
     common = {
@@ -90,7 +92,7 @@ def _collect(runner: Runner, config: Config, seed: int, name: str, entries: list
         "baseline": run_name(Models(config, seed).baseline), "command": config.command,
     }  # fmt: skip
     rows, series = [], {}
-    _, there = results.published(report.folder(runner, NAME))  # of a row that another experiment keeps a series of
+    _, there = results.published(report.folder(runner, NAME))  # a row may have its series from another experiment
     for order, entry in enumerate(entries):
         own = identity(entry.stage)
         columns = {**common, "order": order, **entry.columns}

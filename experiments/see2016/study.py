@@ -1,23 +1,22 @@
-"""The pruning study of See, Luong & Manning (2016): options, models by name, and how its experiments are run.
+"""The pruning study of See, Luong & Manning (2016): its options, and its models by name.
 
-An experiment of the study is a module with `entries(config, seed) -> list[Entry]`, what it needs for one seed, and
-`section(rows, series, path) -> Section`, what it shows of the rows that are there. All of them share their stages, and
-one folder of rows and series: results/see2016.
+An experiment of the study is a module with `entries(config, seed) -> list[Entry]`: its rows for one seed. The module of
+the same name in sections/ draws and writes them. All experiments share their stages, and one folder of rows and series,
+results/see2016.
 """
 
 import shlex
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from itertools import pairwise
-from pathlib import Path
 from typing import Literal, NamedTuple
 
 from experiments import report
 from seq2slim.data.corpora import CorpusConfig
 from seq2slim.errors import UserError
 from seq2slim.models import ModelOptions
-from seq2slim.recipes import RECIPES, Recipe, adam
+from seq2slim.pruning import SchemeName
+from seq2slim.recipes import RECIPES, Recipe, RecipeName, adam, typed_recipe
 from seq2slim.runs.runner import Runner
 from seq2slim.runs.stage import Stage, differing
 from seq2slim.stages.evaluate import Compare, Evaluate
@@ -26,32 +25,35 @@ from seq2slim.stages.text import Text
 from seq2slim.stages.train import Retrain, Train
 
 NAME = "see2016"
-SCHEMES = ("class_blind", "class_uniform", "class_distribution")
-FRESH = 100  # added to a baseline's seed for what is trained from the beginning from other numbers
+PAPER_SCHEMES: tuple[SchemeName, ...] = ("class_blind", "class_uniform", "class_distribution")  # the paper's
+SHOWN_SCHEMES: tuple[SchemeName, ...] = (*PAPER_SCHEMES, "random")
+READ_BACK = "read back - retrained"  # `model` of the rows that compare what a codec leaves of a model
+FRESH = 100  # added to a baseline's seed for models trained from new random weights
+TAKES_PUBLISHED_ROWS = True
 
 
 @dataclass(frozen=True)
 class Config:
-    """What the experiments of the study train and prune.
+    """The options of every experiment of the study.
 
     Attributes:
-      recipe: where the settings start from.
+      recipe: defaults of the settings.
       settings: model, vocabulary, training, retraining and search; by default those of the recipe.
       corpus: parallel text of the study.
-      title: what to call that corpus in the report; by default its name, or where its files lie.
+      title: name of that corpus in the report; by default its own name, or the place of its files.
       tokenize: sacreBLEU's tokenizer; "none" where the test set is tokenised.
-      split: what is translated.
+      split: split to translate.
       seeds: of the baselines. The first has every row, the others the headline rows; retraining takes the next number,
         so that it does not repeat the baseline's batches.
       curve: sparsities pruned without retraining, first seed.
       repeated: sparsities pruned and retrained, every seed.
       once: sparsities retrained for the first seed only.
       headline: a second corpus on which the first seed of the rows at 80 and 90% is repeated.
-      small: the corpus of the small model without attention (See et al. 2016, sec. 5).
-      paper: the recipe of the model whose size on disk is measured, and whose steps are timed, without training it.
+      small: corpus of the small model without attention (See et al. 2016, sec. 5).
+      paper: recipe of the model that is stored and timed at full size, but not trained.
     """
 
-    recipe: Literal["quick", "small", "base", "see2016", "tiny"] = "small"
+    recipe: RecipeName = "small"
     settings: Recipe = RECIPES["small"]
     corpus: CorpusConfig = field(default_factory=CorpusConfig)
     title: str = ""
@@ -74,14 +76,14 @@ class Config:
 
     @property
     def study(self) -> str:
-        """Names one study: rows of the same study are compared with each other and with no others."""
+        """Name of one study: rows are compared only within a study."""
         recipe = self.recipe + ("" if self.settings == RECIPES[self.recipe] else " (changed)")
         tokenized = "" if self.tokenize == "13a" else f", tokenize {self.tokenize}"
         return f"{report.corpus_name(self.corpus, self.title)}, recipe {recipe}, {self.split}{tokenized}"
 
     @property
     def command(self) -> str:
-        """What to type for this study; the paths of a `text` corpus are for whoever types it to fill in."""
+        """The command of this study; the user fills in the paths of a `text` corpus."""
         options = [f"--recipe {self.recipe}", f"--seeds {' '.join(map(str, self.seeds))}", f"--split {self.split}"]
         options += [f"--tokenize {self.tokenize}", *report.typed_corpus(self.corpus)]
         options += report.typed(differing(self.settings, RECIPES[self.recipe]), "--settings.")
@@ -98,15 +100,13 @@ class Config:
         return f'make experiment EXP={NAME} ARGS="{" ".join(options)}"'
 
     def is_first(self, seed: int) -> bool:
-        """Whether `seed` is the one that has every row."""
+        """Whether `seed` has every row."""
         return seed == self.seeds[0]
 
 
 def start(arguments: Sequence[str], config: Config = Config()) -> Config:
-    """The defaults: settings are those of the recipe that the arguments name."""
-    words = [word for argument in arguments for word in argument.split("=", 1)]
-    named = [value for word, value in pairwise(words) if word == "--recipe"][-1:]  # the last counts, as in tyro
-    return replace(config, recipe=named[0], settings=RECIPES[named[0]]) if named and named[0] in RECIPES else config
+    """The default options, with the settings of the recipe that the arguments name."""
+    return replace(config, **typed_recipe(arguments, RECIPES))
 
 
 def smoke(config: Config) -> Config:
@@ -127,7 +127,7 @@ def smoke(config: Config) -> Config:
 
 
 class Models:
-    """The models of one seed on one corpus, by the names that the report uses."""
+    """The models of one seed on one corpus, by their names in the report."""
 
     def __init__(
         self, config: Config, seed: int, corpus: CorpusConfig | None = None, model: ModelOptions | None = None
@@ -139,12 +139,12 @@ class Models:
 
     @cached_property
     def baseline(self) -> Train:
-        """Dense, from its seed."""
+        """Dense, trained from its seed."""
         return self._trained(self.seed)
 
     @cached_property
     def control(self) -> Retrain:
-        """Dense, trained on for as many steps as a pruned model is retrained."""
+        """Dense, trained further for as many steps as a pruned model is retrained."""
         return Retrain(self.baseline, self.recipe.retraining, self.seed + 1)
 
     def pruned(self, sparsity: float, scheme: str = "class_blind", **options) -> Prune:
@@ -156,19 +156,19 @@ class Models:
         return Retrain(self.pruned(sparsity), self.recipe.retraining, self.seed + 1)
 
     def sparse(self, sparsity: float) -> Train:
-        """Trained from the beginning under the masks of the pruned model, from other numbers."""
+        """Trained from the beginning under the masks of the pruned model, from new random weights."""
         return self._trained(self.seed + FRESH, self.pruned(sparsity))
 
     def ticket(self, sparsity: float) -> Train:
-        """Trained from the beginning under the masks of the pruned model, from the numbers of its baseline."""
+        """Trained from the beginning under the masks of the pruned model, from the initial weights of its baseline."""
         return self._trained(self.seed, self.pruned(sparsity))
 
     def shuffled(self, sparsity: float) -> Train:
-        """As `sparse`, from the same numbers, under masks shuffled within each class."""
+        """As `sparse`, with the masks shuffled within each class."""
         return self._trained(self.seed + FRESH, self.pruned(sparsity, shuffled=True))
 
     def evaluate(self, model: Stage, split: str | None = None) -> Evaluate:
-        """The row of a model: perplexities and BLEU."""
+        """Perplexities and BLEU of a model."""
         return Evaluate(model, split or self.split, self.recipe.search, self.tokenize)
 
     def _trained(self, seed: int, masks: Stage | None = None) -> Train:
@@ -180,10 +180,10 @@ class Entry(NamedTuple):
     """One row of an experiment.
 
     Attributes:
-      stage: yields the row's result, and gives it its identity.
-      columns: what the row is of: `model`, and as they apply `part`, `scheme`, `percent`, ...
+      stage: its result and identity become those of the row.
+      columns: what the row shows: `model`, and where they apply `part`, `scheme`, `percent`, ...
       more: runner -> further columns, read from finished stages.
-      series: runner -> name -> values; None for a row without series.
+      series: runner -> {name: values}; None for a row without series.
     """
 
     stage: Stage
@@ -192,26 +192,19 @@ class Entry(NamedTuple):
     series: Callable[[Runner], dict] | None = None
 
 
-class Section(NamedTuple):
-    """What an experiment shows: Markdown without its heading, and the figures written."""
-
-    text: str
-    figures: list[Path]
-
-
 def percent(sparsity: float) -> float:
-    """The sparsity of a row, in percent: a key that is the same number however it was computed."""
+    """The sparsity of a row in percent, rounded so that equal sparsities give equal numbers."""
     return round(100 * sparsity, 6)
 
 
 def model_entry(models: Models, name: str, stage: Stage, sparsity: float = 0.0, split=None, **columns) -> Entry:
-    """The row of one evaluated model, with the seconds of the stage that made it."""
+    """The row of one evaluated model, with the training time in seconds."""
     columns = {"part": "main", "model": name, "percent": percent(sparsity), **columns}
     return Entry(models.evaluate(stage, split), columns, lambda runner: {"seconds": report.seconds(runner, stage)})
 
 
 def compared(models: Models, sparsity: float, split=None, **columns) -> list[Entry]:
-    """Paired bootstrap of a retrained model against baseline and control."""
+    """Rows of the paired bootstrap of a retrained model against baseline and control."""
     system = models.evaluate(models.retrained(sparsity), split)
     return [
         Entry(

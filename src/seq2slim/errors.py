@@ -1,4 +1,4 @@
-"""Errors with a meaning for the program: what the user can mend, damaged files, and a stop that was asked for."""
+"""Errors that the program treats specially: user errors, damaged files, requested stops."""
 
 import difflib
 from collections.abc import Iterable
@@ -6,7 +6,7 @@ from pathlib import Path
 
 
 class UserError(ValueError):
-    """What was asked for cannot be done. The message is for the user and says what can; no traceback is shown."""
+    """An error of input, options or files. The message says what would be right; it is shown without a traceback."""
 
 
 class Damaged(UserError):
@@ -18,7 +18,7 @@ class Damaged(UserError):
 
 
 class StopRequested(Exception):
-    """Raised by long work that has saved and stopped, as it was asked to; the message says how far it got."""
+    """Raised by long work that has saved, because a stop was requested. The message says how far it got."""
 
 
 def nearest(name: str, names: Iterable[str]) -> str:

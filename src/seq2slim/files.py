@@ -1,4 +1,4 @@
-"""Files that are there whole or not at all, what vouches for them, and a lock between processes."""
+"""Atomic file writes, checksums, and a lock between processes."""
 
 import contextlib
 import fcntl
@@ -16,7 +16,7 @@ from typing import BinaryIO
 def written_whole(path: Path) -> Iterator[BinaryIO]:
     """A new binary file that becomes `path` at the end of the `with` block, when it is on the disk.
 
-    An exception leaves what was there before, and nothing else; what a kill leaves goes with the next writing.
+    An exception leaves the old file, and nothing else. What a kill leaves is removed by the next write.
     """
     temporary = _temporary(path)
     try:
@@ -32,19 +32,19 @@ def written_whole(path: Path) -> Iterator[BinaryIO]:
 
 
 def write_atomically(path: Path, content: str | bytes):
-    """Writes a whole file (text as UTF-8) or leaves what was there; on the disk when this returns."""
+    """Writes a complete file (text as UTF-8), or leaves the old one; it is on the disk when this returns."""
     with written_whole(path) as file:
         file.write(content.encode() if isinstance(content, str) else content)
 
 
 @contextlib.contextmanager
 def scratch_folder(path: Path) -> Iterator[Path]:
-    """A new empty folder beside `path` for the time of a `with` block; what a kill leaves goes with the next one.
+    """A new empty folder beside `path` for a `with` block. What a kill leaves is removed by the next one.
 
     One at a time in a process, for each path.
     """
     folder = _temporary(path)
-    shutil.rmtree(folder, ignore_errors=True)  # of a dead process that had this one's number
+    shutil.rmtree(folder, ignore_errors=True)  # of a dead process with the same number
     folder.mkdir()
     try:
         yield folder
@@ -71,11 +71,11 @@ def file_sha256(path: Path) -> str:
 def locked(path: Path, waiting: Callable[[str], None] = lambda holder: None, poll: Callable[[], None] = lambda: None):
     """Holds an exclusive flock on `path` (made if missing, never deleted) for the time of a `with` block.
 
-    The kernel releases it however its holder dies.
+    The kernel releases it when the holder dies.
 
     Args:
-      path: the lock file; names its holder, for people.
-      waiting: called once with the holder's name when somebody else has the lock.
+      path: the lock file; its content names the holder.
+      waiting: called once with the name of the holder if another process has the lock.
       poll: called every 0.2 s while waiting; may raise to give up.
     """
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
@@ -93,7 +93,7 @@ def locked(path: Path, waiting: Callable[[str], None] = lambda holder: None, pol
 
 
 def _temporary(path: Path) -> Path:
-    """A name beside `path` that is this process' alone; those of processes that are dead are removed."""
+    """A name beside `path` for this process only; those of dead processes are removed."""
     prefix = f".{path.name}.{os.uname().nodename}-"
     for left in path.parent.glob(f"{glob.escape(prefix)}*.tmp"):
         if not _lives(left.name.removeprefix(prefix).removesuffix(".tmp")):

@@ -1,3 +1,3 @@
-"""Token ids with a meaning of their own, the same in every vocabulary, model and search."""
+"""Ids of the special tokens, the same in every vocabulary, model and search."""
 
 PAD, UNK, BOS, EOS = 0, 1, 2, 3

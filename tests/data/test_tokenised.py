@@ -1,4 +1,4 @@
-"""Token ids on disk against the vocabulary's own answers, line by line."""
+"""Token ids on disk against the ids that the vocabulary gives for each line."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""Length limits by their definition in words."""
+"""Length limits against their definition in words."""
 
 import jax
 import jax.numpy as jnp

@@ -1,4 +1,4 @@
-"""Unknown words copied from the right source position, whichever way the source reads."""
+"""Unknown words are copied from the right source position, in either reading order."""
 
 import numpy as np
 import pytest

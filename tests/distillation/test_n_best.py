@@ -1,4 +1,4 @@
-"""N-best lines: there and back, whatever the text holds."""
+"""N-best lines are read back as they were written, whatever the text holds."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Parts of long work: cut, announced, whole or not there."""
+"""Long work is cut into shards, each written as a whole or not at all."""
 
 import pytest
 

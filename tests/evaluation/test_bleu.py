@@ -1,4 +1,4 @@
-"""BLEU against sacreBLEU's own command line and by hand; the bootstrap on equal and on clearly different systems."""
+"""BLEU against sacreBLEU's command line and by hand; the bootstrap on equal and on clearly different systems."""
 
 import json
 import math

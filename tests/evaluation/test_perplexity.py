@@ -1,4 +1,4 @@
-"""Perplexity by hand."""
+"""Perplexity against a computation by hand."""
 
 import math
 

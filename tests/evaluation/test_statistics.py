@@ -1,17 +1,31 @@
-"""Statistics against scipy, exact enumeration and closed forms."""
+"""Statistics against loops over ranks, enumerations of all pairings, printed tables and closed forms."""
 
 import itertools
 import math
 
 import numpy as np
 import pytest
-import scipy.stats
+import scipy.stats  # noqa: F401 - `statistics` imports it on first use, which would exceed the deadline of a test
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seq2slim.evaluation.statistics import growth, knee, permutation_p, pooled_noise, ranks, spearman, spread
+from seq2slim.evaluation.statistics import Noise, growth, knee, permutation_p, pooled_noise, spearman, spread
 
-few = st.lists(st.integers(-3, 3).map(float), min_size=2, max_size=8)
+points = st.lists(st.tuples(st.integers(-3, 3), st.integers(-3, 3)), min_size=2, max_size=7)
+
+
+def rank_correlation(x, y):
+    """Pearson's correlation of the ranks; the rank of a value is the mean of the places that its equals take."""
+    ranks = [[sum(b < a for b in own) + (sum(b == a for b in own) + 1) / 2 for a in own] for own in (x, y)]
+    a, b = ([rank - sum(own) / len(own) for rank in own] for own in ranks)
+    scale = math.sqrt(sum(u * u for u in a) * sum(v * v for v in b))
+    return sum(u * v for u, v in zip(a, b)) / scale if scale else math.nan
+
+
+def share_of_pairings(x, y):
+    """Share of all n! pairings of x with y whose rank correlation is at least the observed one."""
+    observed = rank_correlation(x, y)
+    return np.mean([rank_correlation(x, other) >= observed - 1e-12 for other in itertools.permutations(y)])
 
 
 def test_spread_is_of_a_sample():
@@ -23,20 +37,10 @@ def test_spread_is_of_a_sample():
         spread([])
 
 
-@given(few)
-def test_ranks_share_ties_as_scipy_does(values):
-    np.testing.assert_array_equal(ranks(values), scipy.stats.rankdata(values))
-
-
-@given(st.lists(st.tuples(st.integers(-3, 3), st.integers(-3, 3)), min_size=2, max_size=8))
-def test_rank_correlation_is_that_of_scipy(pairs):
+@given(points)
+def test_spearman_is_pearsons_correlation_of_the_ranks(pairs):
     x, y = zip(*pairs)
-    found = spearman(x, y)
-    if len(set(x)) == 1 or len(set(y)) == 1:
-        assert math.isnan(found)
-        assert math.isnan(permutation_p(x, y, samples=2))
-    else:
-        assert found == pytest.approx(scipy.stats.spearmanr(x, y).statistic)
+    assert spearman(x, y) == pytest.approx(rank_correlation(x, y), abs=1e-12, nan_ok=True)
 
 
 def test_a_correlation_needs_pairs():
@@ -44,12 +48,26 @@ def test_a_correlation_needs_pairs():
         spearman([1], [2])
 
 
-@pytest.mark.parametrize("y", [(1, 2, 3, 5, 4), (2, 1, 5, 4, 3), (5, 4, 3, 2, 1), (1, 1, 2, 2, 3)])
-def test_p_is_the_share_of_pairings_at_least_as_correlated(y):
-    x = (10, 20, 30, 40, 50)
-    every = [spearman(x, other) for other in itertools.permutations(y)]
-    exact = np.mean([rho >= spearman(x, y) - 1e-12 for rho in every])
-    assert permutation_p(x, y) == pytest.approx(exact, abs=0.02)  # 4 standard errors of 10,000 draws
+@given(st.lists(st.tuples(st.integers(-3, 3), st.integers(-3, 3)), min_size=2, max_size=5))
+def test_p_of_few_points_is_the_share_of_all_pairings(pairs):
+    x, y = zip(*pairs)
+    if math.isnan(rank_correlation(x, y)):
+        assert math.isnan(permutation_p(x, y))
+    else:
+        assert permutation_p(x, y) == pytest.approx(share_of_pairings(x, y))
+
+
+@pytest.mark.parametrize("y", [(2, 1, 4, 3, 5, 7, 6), (1, 1, 2, 2, 3, 3, 0)])
+def test_p_of_many_points_is_the_share_of_random_pairings(y):
+    x, samples = range(7), 4000  # fewer than 7! = 5040
+    exact = share_of_pairings(x, y)
+    found = permutation_p(x, y, samples=samples)
+    assert found == permutation_p(x, y, samples=samples)
+    assert found == pytest.approx(exact, abs=4 * math.sqrt(exact * (1 - exact) / samples))
+    assert (found * (samples + 1)) == pytest.approx(round(found * (samples + 1)))  # the observed pairing counts too
+    ascending = range(20)
+    assert permutation_p(ascending, ascending, samples=99) == pytest.approx(1 / 100)
+    assert permutation_p(ascending, ascending[::-1], samples=99) == 1
 
 
 def test_knee_is_where_the_line_between_two_points_crosses():
@@ -93,14 +111,19 @@ def test_growth_is_the_least_squares_over_a_grid_of_rates(y):
         assert 1 - error / np.square(y - y.mean()).sum() <= found.exponential + 1e-3
 
 
-def test_noise_is_the_half_width_of_students_interval():
+# Student's t, two-sided 95%, as tables print it.
+T_TABLE = {1: 12.706, 2: 4.303, 3: 3.182, 5: 2.571, 10: 2.228, 30: 2.042, 120: 1.980}
+
+
+@pytest.mark.parametrize(("freedom", "quantile"), T_TABLE.items())
+def test_noise_is_the_half_width_of_students_interval(freedom, quantile):
+    assert Noise(1.0, freedom).of(1) == pytest.approx(quantile, abs=5e-4)
+    assert Noise(0.3, freedom).of(4) == pytest.approx(0.3 * quantile / 2, abs=5e-4)
+
+
+def test_noise_is_pooled_over_comparisons():
     found = pooled_noise([[1.0, 2.0, 3.0], [0.0, 4.0], [7.0]])
     assert found.freedom == 3
     assert found.deviation == pytest.approx(math.sqrt((1 + 0 + 1 + 4 + 4) / 3))
-    for seeds in (1, 3):
-        half = scipy.stats.t.ppf(0.975, 3) * found.deviation / math.sqrt(seeds)
-        assert found.of(seeds) == pytest.approx(half, rel=1e-3)
-    own = [1.2, 1.5, 0.9]  # of one comparison alone it is the usual interval of a mean
-    low, high = scipy.stats.t.interval(0.95, 2, np.mean(own), scipy.stats.sem(own))
-    assert pooled_noise([own]).of(3) == pytest.approx((high - low) / 2, rel=1e-3)
+    assert pooled_noise([[1.2, 1.5, 0.9]]).deviation == pytest.approx(0.3)
     assert pooled_noise([[1.0], [2.0]]) is None

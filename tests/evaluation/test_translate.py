@@ -88,14 +88,14 @@ def test_refuses_lines_outside_twice_and_never(vocabulary):
 
     with pytest.raises(ValueError, match="line 4 in a batch, but the split has 4"):
         translate(search, [batch], vocabulary, 4)
-    with pytest.raises(ValueError, match="line 0 stands in two batches"):
+    with pytest.raises(ValueError, match="line 0 is in two batches"):
         translate(search, [batch, batch], vocabulary, 5)
-    with pytest.raises(ValueError, match="3 of 5 lines stand in no batch, the first is line 1"):
+    with pytest.raises(ValueError, match="3 of 5 lines are in no batch, the first is line 1"):
         translate(search, [batch], vocabulary, 5)
 
 
 def test_refuses_a_line_without_hypothesis_unless_its_source_is_empty(vocabulary):
-    """What a search with NaN parameters finds: nothing, for any line."""
+    """The result of a search with NaN parameters: no hypothesis for any line."""
 
     def search(batch):
         found = copier(batch, backwards=False)

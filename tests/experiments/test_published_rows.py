@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import matplotlib.figure
 import pytest
 
-from experiments import prune80
+from experiments import prune80, prune80_report
 from experiments.kim2016 import kim2016
 from experiments.kim2016 import report as kim2016_report
 from experiments.see2016 import report as study_report
@@ -80,10 +80,9 @@ def rows_of_see2016(config):
     for seed in config.seeds:
         common = {"study": config.study, "command": config.command, "seed": seed}
         common["baseline"] = run_name(study.Models(config, seed).baseline)
-        for module in study_report.modules():
-            name = study_run.name_of(module)
+        for name, entries in see2016.EXPERIMENTS.items():
             own = common | {"experiment": name, "group": f"{config.study}, {name}, seed {seed}"}
-            for order, entry in enumerate(study_run._fresh(module.entries(config, seed))):
+            for order, entry in enumerate(study_run.distinct(entries(config, seed))):
                 split = {"split": entry.stage.split} if isinstance(entry.stage, Evaluate) else {}
                 found.append((entry.stage, own | split | {"order": order} | entry.columns))
     return found
@@ -122,7 +121,7 @@ def test_committed_rows_are_of_the_stages_that_their_commands_make(module, compo
 @pytest.mark.parametrize(
     ("name", "write"),
     [
-        ("prune80", prune80.write_report),
+        ("prune80", lambda *stored: prune80_report.write(*stored, prune80.__doc__.splitlines()[0])),
         ("see2016", study_report.write),
         ("kim2016", lambda rows, _, folder: kim2016_report.write(rows, folder, kim2016.__doc__.splitlines()[0])),
     ],

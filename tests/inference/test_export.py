@@ -12,7 +12,7 @@ import pytest
 from seq2slim import pruning, storage
 from seq2slim.data.vocabulary import Vocabulary, VocabularyConfig
 from seq2slim.inference.export import export, load_model_file
-from seq2slim.inference.model_files import CONFIG, Model, load_model, save_model
+from seq2slim.inference.model_files import MODEL_CONFIG, Model, load_model, save_model
 from seq2slim.inference.text_files import SOURCE_VOCABULARY, TARGET_VOCABULARY, vocabularies
 from seq2slim.models import Seq2SeqConfig, init_params, weight_classes
 from seq2slim.storage import ModelFileError
@@ -108,9 +108,9 @@ def test_what_is_no_whole_model_is_not_exported(run_dirs, tmp_path):
 
 def facts(**changes):
     def change(model, files):
-        content = json.loads(files[CONFIG])
+        content = json.loads(files[MODEL_CONFIG])
         content["config"] |= changes
-        files[CONFIG] = json.dumps(content).encode()
+        files[MODEL_CONFIG] = json.dumps(content).encode()
 
     return change
 
@@ -122,11 +122,11 @@ def replaced(name, content):
 @pytest.mark.parametrize(
     ("change", "complaint"),
     [
-        (lambda model, files: files.pop(CONFIG), "instead of model.json"),
+        (lambda model, files: files.pop(MODEL_CONFIG), "instead of model.json"),
         (replaced("more", b""), "instead of model.json"),
-        (replaced(CONFIG, b"{"), "not JSON"),
-        (replaced(CONFIG, b"{}"), "other fields"),
-        (replaced(CONFIG, b'{"config": {"units": 3}, "reverse_source": true}'), "model.json: "),
+        (replaced(MODEL_CONFIG, b"{"), "not JSON"),
+        (replaced(MODEL_CONFIG, b"{}"), "other fields"),
+        (replaced(MODEL_CONFIG, b'{"config": {"units": 3}, "reverse_source": true}'), "model.json: "),
         (facts(layers=10**9), "claims 1000000000 layers"),
         (facts(layers="1"), "wrong type"),
         (facts(units=10**12), "no model that can be built|not those of its"),
@@ -181,7 +181,7 @@ def test_a_vocabulary_that_no_reader_takes_is_not_written(run_dirs, tmp_path, mo
 def test_a_vocabulary_of_another_size_is_refused(exported, tmp_path):
     _, _, files = storage.read(exported)
     config = dataclasses.replace(load_model_file(exported).model.config, target_vocabulary=9)
-    files[CONFIG] = json.dumps({"config": dataclasses.asdict(config), "reverse_source": True}).encode()
+    files[MODEL_CONFIG] = json.dumps({"config": dataclasses.asdict(config), "reverse_source": True}).encode()
     params = drawn(config)
     storage.write(tmp_path / "other.slim", params, metadata=files)
     with pytest.raises(ModelFileError, match=r"target\.vocabulary has .* words; the model has 9"):

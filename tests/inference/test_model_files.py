@@ -90,7 +90,7 @@ def test_comes_back_bit_for_bit(tmp_path, text_dir, params, pruned):
         assert (run_dir / f"{side}.vocabulary").read_text() == f"words of the {side}\n"
 
 
-def test_a_home_without_a_model_is_said(tmp_path):
+def test_a_run_directory_without_a_model_is_reported(tmp_path):
     with pytest.raises(ValueError, match=r"holds no model: model\.json is missing"):
         load_model(tmp_path)
 
@@ -119,10 +119,10 @@ def test_a_flipped_byte_is_found_out_and_the_model_made_again(copied, smoke):
     content[len(content) // 2] ^= 1
     data.write_bytes(content)
 
-    told = []
+    reported = []
     with pytest.raises(Damaged, match=r"is damaged .* remove .*done\.json and run its experiment again"):
-        load_model(run_dir, told.append)
-    assert data.name in told[0]
+        load_model(run_dir, reported.append)
+    assert data.name in reported[0]
     assert (run_dir / "done.json").exists()  # reading changes nothing
     runner = Runner(copy.runs)
     with pytest.raises(Damaged):

@@ -1,4 +1,4 @@
-"""The search of a real model: against its teacher-forced logits, a plain numpy loop, and whatever its neighbours."""
+"""The search of a real model: against teacher-forced logits, a plain numpy loop, and other neighbours in the batch."""
 
 from functools import partial
 from typing import NamedTuple
@@ -7,21 +7,32 @@ import jax
 import numpy as np
 import pytest
 
+from seq2slim.data import batching
 from seq2slim.data.batching import Batch
 from seq2slim.decoding.constraints import LIMITS
 from seq2slim.decoding.hypotheses import BeamResult
 from seq2slim.decoding.length_penalty import LengthPenalty
 from seq2slim.decoding.search_config import SearchConfig
-from seq2slim.inference.model_files import Model
+from seq2slim.inference import text_files
+from seq2slim.inference.model_files import Model, load_model
 from seq2slim.inference.search import _search, make_search
 from seq2slim.models import Seq2SeqConfig, init_params
 from seq2slim.special_ids import BOS, EOS, PAD
+from tests.support.distilling import SEARCH
 from tests.support.numpy_seq2seq import translate
 
 V, S = 12, 7
+
+
 LENGTHS = np.array([7, 2, 5, 1, 6, 3])
+
+
 B, K = len(LENGTHS), 4
+
+
 BEAM = SearchConfig(beam=K, length_penalty=LengthPenalty("gnmt", 0.6))
+
+
 # Wide initial weights: translations differ, and end at lengths of their own.
 CONFIGS = {
     "dot": Seq2SeqConfig(V, V, layers=2, units=8, init_scale=1.0),
@@ -171,3 +182,19 @@ def test_lowers_for_tpu_and_cuda(name):
 def test_what_cannot_be_searched_with_is_refused(options, message):
     with pytest.raises(ValueError, match=message):
         SearchConfig(**options)
+
+
+class TestEnsemble:
+    def test_of_one_it_is_the_model_and_of_two_alike_nearly(self, runner, teacher, text):
+        model, split = load_model(runner.run_dir(teacher)), text_files.tokenised(runner.run_dir(text))["train"]
+        (batch, *_) = batching.evaluation_batches(split, batching.BatchConfig(4, True), targets=False)
+        alone, one, two = (make_search(models, SEARCH)(batch) for models in (model, [model], [model, model]))
+        for a, b in zip(alone, one):
+            np.testing.assert_array_equal(a, b)
+        np.testing.assert_array_equal(alone.tokens, two.tokens)
+        np.testing.assert_allclose(alone.log_prob, two.log_prob, rtol=1e-4)
+
+    def test_models_must_agree(self, runner, teacher):
+        model = load_model(runner.run_dir(teacher))
+        with pytest.raises(ValueError, match="read the source the same way"):
+            make_search([model, model._replace(reverse_source=False)], SEARCH)

@@ -1,4 +1,4 @@
-"""Cross-entropy against float64 log-softmax in numpy, and its vjp against a naive formula and finite differences."""
+"""Cross-entropy against float64 numpy, and its custom VJP against a naive formula and finite differences."""
 
 from functools import partial
 

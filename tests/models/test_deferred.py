@@ -1,4 +1,4 @@
-"""A scan with deferred weight gradients is `lax.scan`, in value and in every gradient."""
+"""A scan with deferred weight gradients equals `lax.scan` in value and in every gradient."""
 
 from functools import partial
 

@@ -1,4 +1,4 @@
-"""Dropout keeps the expectation, and is a function of its key alone."""
+"""Dropout keeps the expectation, and depends on its key alone."""
 
 import jax
 import jax.numpy as jnp

@@ -1,4 +1,4 @@
-"""The GRU layer against a plain loop, its own vjp against autodiff of a naive scan and finite differences."""
+"""The GRU layer against a plain loop; its custom VJP against autodiff of a naive scan and finite differences."""
 
 from functools import partial
 

@@ -1,4 +1,4 @@
-"""BLEU against weights: every point where its numbers are, on a logarithmic axis, joined only where asked."""
+"""BLEU against weights: points at their numbers, on a logarithmic axis, joined only on request."""
 
 from itertools import pairwise
 from statistics import fmean

@@ -1,4 +1,4 @@
-"""The figure of losses: the curves are those given, the axes have names and units, the bytes are always the same."""
+"""The figure of losses shows the given curves, with named axes, and the same bytes each time."""
 
 import matplotlib.pyplot as plt
 import pytest

@@ -1,11 +1,11 @@
-"""Figures leave pyplot alone: a notebook that imports them goes on drawing inline."""
+"""Figures do not change pyplot's backend: a notebook that imports them still draws inline."""
 
 import subprocess
 import sys
 
 
 def test_the_backend_of_whoever_draws_stays():
-    """In a process of its own: what counts is the first import."""
+    """In a separate process: only the first import counts."""
     program = """
 import matplotlib
 matplotlib.use("svg")

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 
 from seq2slim import pruning
-from seq2slim.pruning.classes import leaf_paths
 
 PARAMS = {
     "encoder": {"layer_1": {"kernel": jnp.ones((4, 8)), "bias": jnp.ones(8)}, "layer_2": {"kernel": jnp.ones((4, 8))}},
@@ -18,7 +17,7 @@ PARAMS = {
 
 
 def test_paths_name_keys_and_list_places():
-    assert leaf_paths(PARAMS) == [
+    assert pruning.leaf_paths(PARAMS) == [
         "encoder/layer_1/bias",
         "encoder/layer_1/kernel",
         "encoder/layer_2/kernel",

@@ -1,4 +1,4 @@
-"""Equinox modules are pruned as they are: leaves that are no arrays (activation functions, rates) pass through."""
+"""Equinox modules are pruned without conversion: leaves that are not arrays pass through."""
 
 import equinox as eqx
 import jax

@@ -1,4 +1,4 @@
-"""The report against counts made by hand or by plain NumPy."""
+"""Reports on masks against counts by hand or by plain NumPy."""
 
 import jax.numpy as jnp
 import numpy as np

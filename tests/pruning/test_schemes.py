@@ -1,4 +1,4 @@
-"""Schemes against a stable sort, a bisection on lambda, and each other; on the host and under jit."""
+"""Schemes of magnitudes against a stable sort, a bisection on lambda, and each other; on the host and under jit."""
 
 from fractions import Fraction
 from functools import partial
@@ -107,6 +107,8 @@ def test_sparsity_is_a_python_number():
             pruning.class_uniform(make_params(), narrow)
     with pytest.raises(TypeError, match=r"\(float32\)"):
         pruning.random(make_params(), np.float32(0.8), jax.random.key(0))
+    with pytest.raises(TypeError, match="key="):
+        pruning.random(make_params(), 0.8)
     wide, whole = (pruning.class_blind(make_params(), sparsity) for sparsity in (np.float64(0.8), 1))
     jax.tree.map(np.testing.assert_array_equal, wide, pruning.class_blind(make_params(), 0.8))
     assert pruning.count(whole).kept == 0

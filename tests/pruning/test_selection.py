@@ -1,50 +1,12 @@
-"""Selection, on the host and under jit, against a full stable sort by NumPy."""
+"""Selection on the host against a full stable sort by NumPy."""
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from seq2slim.pruning import selection, selection_traced
+from seq2slim.pruning import selection
 from seq2slim.pruning.scores import Scores
-
-JITTED = jax.jit(selection_traced.keep_largest)  # k is traced, so one compilation a set of shapes
-
-
-def sorted_masks(weights, k, scales=None, kept=None):
-    """The masks by a stable argsort of every score: float64 |w| / scale, infinite at scale 0, -1 where pruned."""
-    scores = []
-    for n, w in enumerate(weights):
-        score = np.abs(np.asarray(w, np.float64).ravel())
-        if scales is not None:
-            score = score / scales[n] if scales[n] else np.full(score.shape, np.inf)
-        if kept is not None:
-            score = np.where(kept[n].ravel(), score, -1)
-        scores.append(score)
-    scores = np.concatenate(scores)
-    keep = np.ones(scores.size, bool)
-    keep[np.argsort(scores, kind="stable")[:k]] = False
-    if kept is not None:
-        keep &= np.concatenate([mask.ravel() for mask in kept])
-    edges = np.cumsum([np.size(w) for w in weights])[:-1]
-    return [part.reshape(np.shape(w)) for part, w in zip(np.split(keep, edges), weights)]
-
-
-def assert_same(masks, expected):
-    for mask, wanted in zip(masks, expected, strict=True):
-        np.testing.assert_array_equal(np.asarray(mask), wanted)
-
-
-def normal(seed, *shapes):
-    rng = np.random.default_rng(seed)
-    return [rng.standard_normal(shape, dtype=np.float32) for shape in shapes]
-
-
-def tied(seed, *shapes):
-    """Few distinct magnitudes of both signs, zeros of both signs among them."""
-    rng = np.random.default_rng(seed)
-    return [(rng.integers(-3, 4, shape) * rng.choice([-0.5, 0.5], shape)).astype(np.float32) for shape in shapes]
-
+from tests.support.sorted_masks import assert_same, normal, sorted_masks, tied
 
 SHAPES = (30, 50), (7,), (4, 5, 6), (1, 1)
 SIZE = 1500 + 7 + 120 + 1
@@ -56,7 +18,6 @@ def test_prunes_the_k_smallest_as_a_full_sort_does(make, k):
     weights = make(k, *SHAPES)
     expected = sorted_masks(weights, k)
     assert_same(selection.keep_largest(weights, k), expected)
-    assert_same(JITTED(weights, k), expected)
 
 
 @pytest.mark.parametrize("k", [0, 100, 600, 1200, SIZE])
@@ -66,7 +27,6 @@ def test_earlier_pruned_weights_go_first_and_stay_pruned(k):
     kept = [rng.random(shape) < 0.6 for shape in SHAPES]  # about 650 pruned, of any magnitude
     expected = sorted_masks(weights, k, kept=kept)
     assert_same(selection.keep_largest(weights, k, kept=kept), expected)
-    assert_same(JITTED(weights, k, None, kept), expected)
 
 
 @pytest.mark.parametrize("scales", [(0.3, 7.0, 1e-20, 1.0), (0.1, 0.0, 2.0, 0.0), (0.0, 0.0, 0.0, 0.0)])
@@ -76,34 +36,16 @@ def test_scaled_scores_rank_as_their_float64_quotients(scales, k):
     assert_same(selection.keep_largest(weights, k, scales), sorted_masks(weights, k, scales))
 
 
-def test_a_scale_under_jit_is_a_division():
-    weights = tied(6, *SHAPES)
-    scales = (0.5, 4.0, 0.0, 1.0)  # powers of two: float32 quotients are exact
-    assert_same(JITTED(weights, 900, [jnp.float32(s) for s in scales]), sorted_masks(weights, 900, scales))
-
-
 @pytest.mark.parametrize("dtype", [jnp.bfloat16, jnp.float16, np.float64])
 def test_other_float_types(dtype):
     weights = [w.astype(dtype) for w in normal(7, (40, 30), (9,))]
     expected = sorted_masks(weights, 777)
     assert_same(selection.keep_largest(weights, 777), expected)
-    if dtype is not np.float64:
-        assert_same(JITTED([jnp.asarray(w) for w in weights], 777), expected)
 
 
 def test_float64_that_float32_cannot_tell_apart():
     weights = [np.array([[1 + 3e-12, 1 + 1e-12, 1 + 2e-12, 1.0]])]
     assert_same(selection.keep_largest(weights, 2), [[[True, False, True, False]]])
-
-
-def test_float64_under_jit():
-    weights = [w.astype(np.float64) / 3 for w in normal(18, (20, 30))]
-    weights[0][3] = weights[0][2] * (1 + 1e-12)  # apart in float64 only
-    with jax.enable_x64(True):
-        masks = jax.jit(selection_traced.keep_largest)([jnp.asarray(w) for w in weights], 333)
-        assert_same(masks, sorted_masks(weights, 333))
-        sigma = jax.jit(selection_traced.deviation)([jnp.asarray(w) for w in weights])
-        assert float(sigma) == pytest.approx(np.std(weights[0]), rel=1e-12)
 
 
 def test_extreme_magnitudes_keep_their_order():
@@ -178,7 +120,6 @@ def test_deviation_is_the_population_deviation_of_all_arrays():
     weights = [w * 3 + 50 for w in normal(15, (700, 1000), (5,), (33, 7))]
     expected = np.std(np.concatenate([w.ravel() for w in weights]).astype(np.float64))
     assert selection.deviation(weights) == pytest.approx(expected, rel=1e-12)
-    assert float(jax.jit(selection_traced.deviation)(weights)) == pytest.approx(expected, rel=1e-5)
 
 
 def test_deviation_is_of_kept_weights_only():
@@ -186,7 +127,6 @@ def test_deviation_is_of_kept_weights_only():
     kept = [np.abs(w) > 0.5 for w in weights]
     expected = np.std(np.concatenate([w[mask] for w, mask in zip(weights, kept)]).astype(np.float64))
     assert selection.deviation(weights, kept) == pytest.approx(expected, rel=1e-12)
-    assert float(jax.jit(selection_traced.deviation)(weights, kept)) == pytest.approx(expected, rel=1e-5)
 
 
 @pytest.mark.parametrize("scale", [1e-30, 1e30])
@@ -194,15 +134,12 @@ def test_deviation_of_tiny_and_huge_weights(scale):
     weights = [w * np.float32(scale) for w in normal(17, (20, 30))]
     expected = np.std(weights[0].astype(np.float64))
     assert selection.deviation(weights) == pytest.approx(expected, rel=1e-12)
-    assert float(jax.jit(selection_traced.deviation)(weights)) == pytest.approx(expected, rel=1e-5)
 
 
 def test_deviation_of_equal_weights_is_exactly_zero():
     weights = [np.full((700, 500), 0.1), np.full(3, 0.1)]
     assert selection.deviation(weights) == 0
     assert selection.deviation(weights, [np.zeros((700, 500), bool), np.zeros(3, bool)]) == 0
-    narrow = [w.astype(np.float32) for w in weights]
-    assert float(jax.jit(selection_traced.deviation)(narrow)) == 0
 
 
 def test_masks_are_aligned_for_jax_to_take_over():

@@ -1,4 +1,4 @@
-"""Pruned weights stay at exactly +0.0 under optimisers that remember and decay, on every kind of params tree."""
+"""Pruned weights stay at exactly +0.0 under optimisers with memory and decay, in every kind of params tree."""
 
 import dataclasses
 

@@ -58,7 +58,7 @@ def test_durations():
     ]  # fmt: skip
 
 
-def test_sentences_a_second_are_shown_as_such():
+def test_sentences_per_second_are_shown_as_such():
     clock, written = iter([0.0, 20.0]), StringIO()
     console = Console(RichConsole(file=written, width=120), clock=lambda: next(clock))
     console.progress("decode-1a2b", step=1, total=100, sentences_per_s=41.6)

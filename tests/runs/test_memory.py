@@ -1,4 +1,4 @@
-"""The peak of resident memory: it sees what was allocated and freed, and can be told to forget it."""
+"""The peak of resident memory: it sees what was allocated and freed, and can be reset."""
 
 from pathlib import Path
 

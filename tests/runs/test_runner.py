@@ -1,4 +1,4 @@
-"""Stages run once, in order, by one process at a time; whatever happens in between, the same call goes on."""
+"""Stages run once, in order, in one process at a time; after any interruption the same call resumes."""
 
 import json
 import os
@@ -6,17 +6,15 @@ import signal
 import subprocess
 import sys
 import time
-from dataclasses import dataclass, field
 from io import StringIO
 from pathlib import Path
-from typing import ClassVar
 
 import pytest
 from rich.console import Console as RichConsole
 
 from seq2slim.runs.console import Console
 from seq2slim.runs.runner import Runner
-from seq2slim.runs.stage import Stage, identity
+from seq2slim.runs.stage import identity
 from tests.support.counting import Count
 from tests.support.drill import run_and_signal
 
@@ -41,7 +39,11 @@ def log(runner):
 
 
 A, B = Count("a"), Count("b")
+
+
 AB = Count("ab", (A, B))
+
+
 ABA = Count("aba", (AB, A))
 
 
@@ -96,7 +98,7 @@ def test_the_plan_says_what_will_happen(runner, output):
 def test_a_failure_passes_through_and_the_next_run_goes_on(runner, output):
     with pytest.raises(ArithmeticError, match="loss is nan at step 3"):
         runner.run([A, Count("b", fails=True), AB])
-    assert "failed; what it saved is kept. To go on from there: " in output.getvalue()
+    assert "failed; what it has saved is kept. To resume: " in output.getvalue()
     assert (runner.run_dir(B) / "scratch" / "started").exists()
     later = again(runner)
     assert not later.is_finished(B)
@@ -164,8 +166,8 @@ def test_two_processes_do_the_work_of_one_once(runner):
     assert [process.returncode for process in started] == [0, 0]
     assert log(runner) == ["x"]
     waited = next(text for text in outputs if "waiting" in text)
-    assert "is at work on it; waiting" in waited
-    assert "finished meanwhile" in waited
+    assert "which is running it" in waited
+    assert "finished by another process" in waited
 
 
 def test_a_killed_holder_of_the_lock_lets_go_and_sigterm_ends_a_wait(runner):
@@ -178,7 +180,7 @@ def test_a_killed_holder_of_the_lock_lets_go_and_sigterm_ends_a_wait(runner):
         code, text = run_and_signal(command(runner, 0), lambda: "waiting" in said.read_text(), 0, signal.SIGTERM)
         assert code == 143, text
         assert f"process {holder.pid} on" in text
-        assert "stopped by SIGTERM. To go on from there: " in text
+        assert "stopped by SIGTERM. To resume: " in text
     finally:
         holder.kill()
         holder.wait()
@@ -186,29 +188,3 @@ def test_a_killed_holder_of_the_lock_lets_go_and_sigterm_ends_a_wait(runner):
     runner.run(stage)
     assert log(runner) == ["x", "x"]
     assert runner.done(stage)["resumed"]
-
-
-@dataclass(frozen=True)
-class Reading(Stage):
-    """Reads batches, and is told to stop at the third."""
-
-    kind: ClassVar[str] = "reading"
-    stop: bool = field(default=True, metadata={"identity": False})
-
-    def run(self, run_dir, context):
-        read = 0
-        for _ in context.until_stopped(range(10)):
-            read += 1
-            if self.stop and read == 3:
-                os.kill(os.getpid(), signal.SIGTERM)
-        return {"read": read}
-
-
-def test_a_stage_without_saves_stops_between_batches_and_the_runner_can_go_on(tmp_path):
-    runner = Runner(tmp_path)
-    with pytest.raises(SystemExit) as stopped:
-        runner.run(Reading())
-    assert stopped.value.code == 143
-    assert not runner.is_finished(Reading())
-    runner.run(Reading(stop=False))
-    assert runner.result(Reading()) == {"read": 10}

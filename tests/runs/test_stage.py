@@ -109,8 +109,8 @@ def test_the_identity_is_the_hash_of_canonical_json_in_any_process():
     expected = hashlib.sha256(before + text.encode() + after).hexdigest()
     assert identity(CHANGED["option"]) == expected
     code = "from tests.runs.test_stage import *; print(identity(CHANGED['option']), run_name(CHANGED['option']))"
-    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
-    assert told == [expected, f"train-{expected[:16]}"]
+    printed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    assert printed == [expected, f"train-{expected[:16]}"]
 
 
 def test_options_without_a_canonical_form_are_refused_by_name():

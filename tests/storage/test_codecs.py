@@ -1,4 +1,4 @@
-"""The errors that the codecs promise, against the definitions; what a codec cannot hold is refused."""
+"""Errors of the codecs against their definitions; values that a codec cannot store are refused."""
 
 import itertools
 
@@ -9,7 +9,10 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from seq2slim import storage
+from seq2slim.storage import frames
 from seq2slim.storage.codecs import CODECS
+from tests.support.damage import parts, sealed, small_file
+from tests.support.hostile_files import leaf_of, refused
 
 LOSSY = [name for name in CODECS if name != "float32"]
 EXTREMES = np.array(
@@ -100,7 +103,7 @@ def test_float32_keeps_infinities_nan_and_negative_zero(tmp_path):
 def test_lossy_codecs_refuse_what_is_not_finite(tmp_path, codec, value):
     leaf = np.ones((3, 4), np.float32)
     leaf[1, 2] = value
-    with pytest.raises(ValueError, match=r"leaf 'w': .*take float32"):
+    with pytest.raises(ValueError, match=r"leaf 'w': .*choose float32"):
         stored(tmp_path, leaf, None, codec)
     assert list(tmp_path.iterdir()) == []
 
@@ -113,7 +116,7 @@ def test_float16_refuses_what_would_become_infinite(tmp_path):
 
 @pytest.mark.parametrize("shape", [(2, 5), (5, 2), (4, 2, 3)])
 def test_int8_scales_the_longer_lines(tmp_path, shape):
-    """Lines a thousandfold apart: the small ones keep their detail only under a scale of their own."""
+    """Rows that differ by a factor of a thousand: only with one scale per row do the small ones keep their detail."""
     leaf = np.random.default_rng(0).standard_normal(shape).astype(np.float32)
     turned = shape[0] > leaf.size // shape[0]
 
@@ -157,3 +160,28 @@ def test_sizes_on_normal_weights(tmp_path, sparsity, rows):
         assert leaf.nbytes / written > ratio * (1.8 if sparsity == 0.9 and codec != "int8" else 1), codec
         (row,) = storage.contents(tmp_path / "m")
         assert row.position_bytes + row.value_bytes < 1.05 * row.entropy_bytes
+
+
+@pytest.mark.parametrize(
+    ("codec", "name", "byte", "told"),
+    [
+        ("codebook16", "values", 0xFF, "a value is entry 255"),
+        ("int8", "scales_1", 0xFF, "a scale is negative or not finite"),
+        ("int8", "scales_1", 0xBF, "a scale is negative or not finite"),  # negative and finite
+    ],
+)
+def test_values_outside_their_table_are_refused(tmp_path, codec, name, byte, told):
+    """An index beyond the codebook; a scale that is none."""
+    header, payload = parts(small_file(tmp_path, codec).read_bytes())
+    lengths = leaf_of(header)["parts"][name]
+    old = header[f"encoder/kernel:{name}"]["data_offsets"]
+    new = frames.compress(np.full(lengths[0], byte, np.uint8))
+    shift = new.stored - (old[1] - old[0])
+    payload = payload[: old[0]] + b"".join(new.frames) + payload[old[1] :]
+    lengths[1:] = [new.stored]
+    for tensor, entry in header.items():
+        if tensor != "__metadata__" and entry["data_offsets"][1] >= old[1]:
+            begin, end = entry["data_offsets"]
+            begin += shift * (begin >= old[1])
+            entry.update(data_offsets=[begin, end + shift], shape=[end + shift - begin])
+    assert told in refused(tmp_path / "changed.slim", sealed(header, payload))

@@ -1,4 +1,4 @@
-"""What `contents` says of a file, against counts of our own."""
+"""`contents` of a file, against independent counts."""
 
 import os
 
@@ -6,6 +6,9 @@ import numpy as np
 import pytest
 
 from seq2slim import storage
+from seq2slim.storage import ModelFileError
+from tests.support.damage import parts, sealed, small_file
+from tests.support.hostile_files import LIMIT, MB, compressed, one_leaf
 
 
 def bits(symbols):
@@ -34,3 +37,13 @@ def test_rows_count_and_measure(tmp_path):
     positions = -mask.size * (density * np.log2(density) + (1 - density) * np.log2(1 - density))
     limit = (positions + bits(rotated >> 8) + bits(rotated & 255)) / 8
     assert kernel.entropy_bytes == pytest.approx(limit, abs=1)
+
+
+def test_the_contents_are_read_with_the_same_care(tmp_path):
+    target = tmp_path / "hostile.slim"
+    lossless = small_file(tmp_path).read_bytes()
+    header, payload = parts(lossless)
+    for content in (lossless[:-1], sealed({**header, "x": {}}, payload), one_leaf(compressed(MB), 100, (10, 10))):
+        target.write_bytes(content)
+        with pytest.raises(ModelFileError):
+            storage.contents(target, LIMIT)

@@ -1,4 +1,4 @@
-"""k-means on a line against the textbook loop over all pairs of value and centre."""
+"""One-dimensional k-means against the textbook loop over all pairs of value and centre."""
 
 import numpy as np
 import pytest

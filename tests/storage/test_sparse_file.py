@@ -1,9 +1,10 @@
-"""A model file gives back what was written, is the same for the same model, and opens in the safetensors library."""
+"""A model file returns what was written, is equal for equal models, and opens in the safetensors library."""
 
 import functools
 import hashlib
 import json
 import os
+import tracemalloc
 from pathlib import Path
 
 import jax.numpy as jnp
@@ -18,6 +19,7 @@ from hypothesis import strategies as st
 from seq2slim import storage
 from seq2slim.storage.codecs import CODECS
 from tests.support.damage import MASKS, METADATA, PARAMS, small_file
+from tests.support.hostile_files import MB
 
 
 def assert_same(found, expected):
@@ -199,3 +201,17 @@ def test_a_header_that_no_reader_would_take_is_not_written(tmp_path):
     with pytest.raises(ValueError, match=r"header .* more than 262,144"):
         storage.write(tmp_path / "m", {f"{n}": np.float32(0) for n in range(3000)})
     assert list(tmp_path.iterdir()) == []
+
+
+def test_metadata_is_held_once(tmp_path):
+    """64 MB that are stored as a few KB take their size in memory, not twice that."""
+    target = tmp_path / "large.slim"
+    size = 64 * MB
+    storage.write(target, {}, metadata={"words": bytes(size)})
+    tracemalloc.start()
+    try:
+        assert len(storage.read(target).metadata["words"]) == size
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 1.5 * size + 16 * MB

@@ -1,7 +1,7 @@
-"""Disks without room: a limit on the size of files, and a small file system that is really full.
+"""Full disks: a limit on the size of files, and a small file system that is really full.
 
-python -m tests.support.full_disk FOLDER   (FOLDER on a file system of its own, of some 100 KiB) saves again and again
-with a little more room each time, checks that nothing saved before is lost, and prints how many saves failed.
+python -m tests.support.full_disk FOLDER   (FOLDER: the mount point of a file system of some 100 KiB) saves repeatedly
+with a little more free space each time, checks that no earlier checkpoint is lost, and prints how many saves failed.
 """
 
 import contextlib
@@ -17,11 +17,11 @@ import numpy as np
 
 from seq2slim.training.checkpoints import CheckpointError, Checkpoints
 
-PAGE = 4096  # bytes: what a file system in memory gives away at once
+PAGE = 4096  # bytes: the unit of allocation of a tmpfs
 
 
 def items(step):
-    """A small save whose content depends on `step`."""
+    """Items of a small checkpoint; their content depends on `step`."""
     params = {
         "encoder": {"layer_1": {"kernel": jnp.full((4, 8), step, jnp.float32)}},
         "softmax": jnp.arange(3.0) + step,
@@ -30,13 +30,13 @@ def items(step):
 
 
 def content(folder: Path) -> dict[Path, bytes]:
-    """All files of a folder."""
+    """Content of all files of a folder, by relative path."""
     return {path.relative_to(folder): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
 @contextlib.contextmanager
 def at_most(size: int):
-    """No file of this process may grow beyond `size` bytes, whoever writes it: the error is EFBIG."""
+    """No file of this process may grow beyond `size` bytes, whatever writes it: the error is EFBIG."""
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
     try:
@@ -46,9 +46,9 @@ def at_most(size: int):
 
 
 def small_disk(folder: Path, kibibytes: int) -> list[str] | None:
-    """What to put before a command, so that it finds an empty file system of that size at `folder`.
+    """Prefix of a command that gives the command an empty file system of that size at `folder`.
 
-    It is the process' own and needs no privileges where the kernel lets users have namespaces; None where it does not.
+    Only that command sees it. It needs no privileges if the kernel allows user namespaces; None if it does not.
     """
     script = f'mount -t tmpfs -o size={kibibytes}k none "$0" && exec "$@"'
     before = ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", script, str(folder)]
@@ -56,32 +56,32 @@ def small_disk(folder: Path, kibibytes: int) -> list[str] | None:
     return before if works and works.returncode == 0 else None
 
 
-def failure(saves: Checkpoints) -> str:
+def failure(checkpoints: Checkpoints) -> str:
     """Why step 30 cannot be saved; empty if it can."""
     try:
-        saves.save(30, items(30))
+        checkpoints.save(30, items(30))
     except CheckpointError as error:
         return str(error)
     return ""
 
 
 def main(folder: Path):
-    saves = Checkpoints(folder / "saves")
+    checkpoints = Checkpoints(folder / "saves")
     for step in (10, 20):
-        saves.save(step, items(step), best=step == 10)
-    before, ballast, failures = content(saves.folder), folder / "ballast", 0
+        checkpoints.save(step, items(step), best=step == 10)
+    before, ballast, failures = content(checkpoints.folder), folder / "ballast", 0
     free = os.statvfs(folder).f_bavail * os.statvfs(folder).f_frsize
     for room in range(0, free, 3 * PAGE):
         ballast.write_bytes(bytes(free - room))
-        if not (error := failure(saves)):
+        if not (error := failure(checkpoints)):
             break
-        assert "No space left on device; saves kept: [10, 20]" in error, error
-        assert content(saves.folder) == before
-        assert {path.name for path in saves.folder.iterdir()} == {"step_00000010-best", "step_00000020"}
+        assert "No space left on device; checkpoints kept: [10, 20]" in error, error
+        assert content(checkpoints.folder) == before
+        assert {path.name for path in checkpoints.folder.iterdir()} == {"step_00000010-best", "step_00000020"}
         failures += 1
         ballast.unlink()
-    assert Checkpoints(saves.folder).restore(items(0))[0] == 30
-    assert saves.steps() == [10, 20, 30]
+    assert Checkpoints(checkpoints.folder).restore(items(0))[0] == 30
+    assert checkpoints.steps() == [10, 20, 30]
     print(failures)
 
 

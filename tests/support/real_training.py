@@ -1,6 +1,6 @@
 """`python -m tests.support.real_training RUNS` trains the tiny model on the reverse toy, prunes it and retrains it.
 
---baseline stops after the training; --poison STEP puts a NaN among the weights just before that step of it.
+--baseline stops after the training; --poison STEP puts a NaN among the weights just before that step of the training.
 """
 
 import argparse
@@ -15,13 +15,13 @@ from seq2slim.data.corpora import CorpusConfig
 from seq2slim.data.vocabulary import VocabularyConfig
 from seq2slim.models import ModelOptions
 from seq2slim.runs.runner import Runner
-from seq2slim.stages import train
 from seq2slim.stages.prune import Prune
 from seq2slim.stages.text import Text
 from seq2slim.stages.train import Retrain, Train
+from seq2slim.training import step as step_module
 from seq2slim.training.config import TrainingConfig
 
-# Dropout, a moving average and momentum: all that could be forgotten between two saves.
+# Dropout, a moving average and momentum: all state that a checkpoint could lack.
 TRAINING = TrainingConfig(epochs=1, shapes=1, average_decay=0.99, evaluations_per_epoch=8)
 BASELINE = Train(
     Text(CorpusConfig("reverse"), VocabularyConfig("words", 20)),
@@ -32,7 +32,7 @@ RETRAINED = Retrain(Prune(BASELINE), TRAINING)
 
 
 def poisoned(make_train_step, at: int):
-    """`make_train_step` whose step `at` finds a NaN among the weights."""
+    """`make_train_step`, with a NaN among the weights just before step `at`."""
 
     def make(*arguments):
         step = make_train_step(*arguments)
@@ -48,12 +48,12 @@ def poisoned(make_train_step, at: int):
 
 
 def command(runs: Path, *options: str) -> list[str]:
-    """This program, to be started."""
+    """The command line of this program."""
     return [sys.executable, "-m", "tests.support.real_training", str(runs), *options]
 
 
 def finished_run_dirs(runs: Path, environment: dict[str, str]) -> tuple[Path, Path]:
-    """Runs it to its end; the run directories of the trained and of the retrained model."""
+    """Runs it to its end. Returns: the run directories of the trained and of the retrained model."""
     done = subprocess.run(command(runs), env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     runner = Runner(runs)
@@ -67,5 +67,5 @@ if __name__ == "__main__":
     parser.add_argument("--poison", type=int)
     chosen = parser.parse_args()
     if chosen.poison:
-        train.make_train_step = poisoned(train.make_train_step, chosen.poison)
+        step_module.make_train_step = poisoned(step_module.make_train_step, chosen.poison)
     Runner(chosen.runs).run(BASELINE if chosen.baseline else RETRAINED)

@@ -1,4 +1,4 @@
-"""A training stage small enough for the drills, resumable by the same means as the real one.
+"""A training stage small enough for the drills; it resumes in the same way as the real one.
 
 python -m tests.support.toy RUNS [--steps 30] [--pause 0.01]
 """
@@ -17,12 +17,13 @@ from seq2slim.errors import StopRequested
 from seq2slim.runs.runner import Runner
 from seq2slim.runs.stage import Stage
 from seq2slim.training.checkpoints import Checkpoints
+from seq2slim.training.loop import SAVES
 from seq2slim.training.metrics import Metrics
 
 
 @jax.jit
 def train_step(state):
-    """Momentum descent on random linear regressions, one drawn from each step's own key."""
+    """Momentum descent on random linear regressions, one drawn per step from the step's key."""
     key = jax.random.fold_in(jax.random.wrap_key_data(state["key"]), state["step"])
     inputs = jax.random.normal(key, (16, 32))
     targets = jnp.sin(inputs @ jnp.linspace(-1, 1, 32)[:, None])
@@ -34,7 +35,7 @@ def train_step(state):
 
 @dataclass(frozen=True)
 class Toy(Stage):
-    """`steps` of train_step; a save every `every` steps, the best by the loss of its step."""
+    """`steps` of train_step; a checkpoint every `every` steps, the best by the loss of its step."""
 
     kind: ClassVar[str] = "toy"
     steps: int = 30
@@ -47,8 +48,8 @@ class Toy(Stage):
         key = jax.random.key_data(jax.random.key(self.seed))
         state = {"params": zeros, "momentum": zeros, "key": key, "step": jnp.int32(0)}
         position = {"best": np.float64(np.inf)}
-        saves = Checkpoints(run_dir / "saves", report=context.say)
-        restored = saves.restore({**state, "position": position})
+        checkpoints = Checkpoints(run_dir / SAVES, report=context.say)
+        restored = checkpoints.restore({**state, "position": position})
         if restored is not None:
             _, state = restored
             position = state.pop("position")
@@ -62,7 +63,7 @@ class Toy(Stage):
                     position = {"best": np.float64(loss)}
                 if step % self.every == 0 or context.stop_requested:
                     metrics.sync()
-                    saves.save(step, {**state, "position": position}, best=best)
+                    checkpoints.save(step, {**state, "position": position}, best=best)
                 if context.stop_requested:
                     raise StopRequested(f"saved at step {step}")
                 context.progress(step=step, total=self.steps, loss=float(loss))

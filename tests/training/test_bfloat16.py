@@ -40,7 +40,7 @@ def test_reversing_is_learnt():
         state, metrics = step(state, batch)
         losses.append(float(metrics.nll / metrics.tokens))
     assert all(leaf.dtype == np.float32 for leaf in jax.tree.leaves(state.params))
-    # Chance, once the length is known: log(LETTERS) nats for each letter, nothing for EOS.
+    # Chance, once the length is known: log(LETTERS) nats per letter, 0 for EOS.
     chance = np.log(LETTERS) * LENGTH / (LENGTH + 1)
     assert losses[0] > chance
     assert np.mean(losses[-10:]) < 0.2 * chance

@@ -1,4 +1,4 @@
-"""Saves come back bit for bit; damage, a crash at any operation and a full disk never cost an earlier one."""
+"""Checkpoints are restored bit for bit; damage, a crash at any operation or a full disk never costs an earlier one."""
 
 import errno
 import os
@@ -15,7 +15,8 @@ import optax
 import orbax.checkpoint as ocp
 import pytest
 
-from seq2slim.training import checkpoints, manifest
+from seq2slim.training import checkpoints as checkpoints_module
+from seq2slim.training import manifest
 from seq2slim.training.checkpoints import CheckpointError, Checkpoints
 from tests.support.full_disk import at_most, content, items, small_disk
 
@@ -27,21 +28,21 @@ def assert_same(actual, expected):
 
 
 @pytest.fixture(scope="module")
-def three_saves(tmp_path_factory):
-    """Saves 10 (best), 20 and 30."""
+def three_checkpoints(tmp_path_factory):
+    """Checkpoints 10 (best), 20 and 30."""
     folder = tmp_path_factory.mktemp("three")
-    saves = Checkpoints(folder)
+    checkpoints = Checkpoints(folder)
     for step in (10, 20, 30):
-        saves.save(step, items(step), best=step == 10)
+        checkpoints.save(step, items(step), best=step == 10)
     return folder
 
 
 @pytest.fixture
-def folder(three_saves, tmp_path):
-    return shutil.copytree(three_saves, tmp_path / "saves")
+def folder(three_checkpoints, tmp_path):
+    return shutil.copytree(three_checkpoints, tmp_path / "saves")
 
 
-def test_every_bit_of_any_pytree_comes_back(tmp_path):
+def test_any_pytree_is_restored_bit_for_bit(tmp_path):
     params = {
         "f32": jnp.array([[-0.0, jnp.nan, jnp.inf, 1e-45]]),
         "bf16": jnp.arange(5).astype(jnp.bfloat16),
@@ -81,45 +82,45 @@ def test_orbax_alone_reads_the_items_as_nested_dicts(folder):
 
 
 def test_one_item_with_and_without_a_pattern(folder):
-    saves = Checkpoints(folder)
-    assert_same(saves.restore_item("params"), (30, items(30)["params"]))
-    assert_same(saves.restore_item("params", best=True), (10, items(10)["params"]))
-    assert_same(saves.restore_item("position", like=items(0)["position"], step=20), (20, items(20)["position"]))
+    checkpoints = Checkpoints(folder)
+    assert_same(checkpoints.restore_item("params"), (30, items(30)["params"]))
+    assert_same(checkpoints.restore_item("params", best=True), (10, items(10)["params"]))
+    assert_same(checkpoints.restore_item("position", like=items(0)["position"], step=20), (20, items(20)["position"]))
     with pytest.raises(CheckpointError, match=r"no item 'masks'.*params"):
-        saves.restore_item("masks")
+        checkpoints.restore_item("masks")
 
 
-def test_items_tells_dtypes_and_shapes(folder, tmp_path):
+def test_items_gives_dtypes_and_shapes(folder, tmp_path):
     kernel = {"encoder/layer_1/kernel": ("float32", (4, 8)), "softmax": ("float32", (3,))}
     assert Checkpoints(folder).items() == {"params": kernel, "position": {"epoch": ("int64", ())}}
     assert Checkpoints(tmp_path / "none").items() == {}
 
 
 def test_the_last_two_and_the_best_are_kept(tmp_path):
-    saves = Checkpoints(tmp_path)
-    assert saves.restore(items(0)) is saves.latest() is saves.best() is None
+    checkpoints = Checkpoints(tmp_path)
+    assert checkpoints.restore(items(0)) is checkpoints.latest() is checkpoints.best() is None
     seen = []
     for step, best in [(0, True), (5, False), (10, True), (15, False), (20, False), (25, False)]:
-        saves.save(step, items(step), best=best)
-        seen.append(saves.steps())
+        checkpoints.save(step, items(step), best=best)
+        seen.append(checkpoints.steps())
     assert seen == [[0], [0, 5], [5, 10], [10, 15], [10, 15, 20], [10, 20, 25]]
-    assert (saves.latest(), saves.best()) == (25, 10)
-    assert_same(saves.restore(items(0), best=True), (10, items(10)))
+    assert (checkpoints.latest(), checkpoints.best()) == (25, 10)
+    assert_same(checkpoints.restore(items(0), best=True), (10, items(10)))
     assert sorted(path.name for path in tmp_path.iterdir()) == ["step_00000010-best", "step_00000020", "step_00000025"]
 
 
-def test_saving_a_step_again_keeps_it_the_best(folder):
-    saves = Checkpoints(folder)
-    saves.save(30, items(30), best=True)
-    saves.save(30, items(31))
-    assert (saves.steps(), saves.best()) == ([20, 30], 30)
-    assert_same(saves.restore(items(0), best=True), (30, items(31)))
+def test_a_step_saved_again_stays_the_best(folder):
+    checkpoints = Checkpoints(folder)
+    checkpoints.save(30, items(30), best=True)
+    checkpoints.save(30, items(31))
+    assert (checkpoints.steps(), checkpoints.best()) == ([20, 30], 30)
+    assert_same(checkpoints.restore(items(0), best=True), (30, items(31)))
 
 
-def test_a_save_ends_the_history_beyond_it(folder):
-    saves = Checkpoints(folder)
-    saves.save(25, items(25))
-    assert saves.steps() == [10, 20, 25]
+def test_saving_removes_checkpoints_beyond_the_step(folder):
+    checkpoints = Checkpoints(folder)
+    checkpoints.save(25, items(25))
+    assert checkpoints.steps() == [10, 20, 25]
 
 
 def flip_bit(path):
@@ -134,18 +135,18 @@ def truncate(path):
 
 
 @pytest.mark.parametrize("damage", [flip_bit, truncate, os.unlink])
-def test_damage_to_any_file_is_found_and_the_save_before_is_used(folder, damage):
+def test_damage_to_any_file_is_found_and_the_checkpoint_before_is_used(folder, damage):
     files = [path for path in (folder / "step_00000030").rglob("*") if path.is_file()]
     assert len(files) > 10
     for path in files:
-        intact, told = path.read_bytes(), []
+        intact, reported = path.read_bytes(), []
         damage(path)
-        step, restored = Checkpoints(folder, report=told.append).restore(items(0))
+        step, restored = Checkpoints(folder, report=reported.append).restore(items(0))
         assert step == 20, path
         assert_same(restored, items(20))
-        assert len(told) == 1
-        assert "step_00000030 is damaged" in told[0]
-        assert "\n" not in told[0]
+        assert len(reported) == 1
+        assert "step_00000030 is damaged" in reported[0]
+        assert "\n" not in reported[0]
         path.write_bytes(intact)
     assert Checkpoints(folder).restore(items(0))[0] == 30
 
@@ -153,9 +154,9 @@ def test_damage_to_any_file_is_found_and_the_save_before_is_used(folder, damage)
 def test_an_extra_file_or_another_name_is_damage_too(folder):
     (folder / "step_00000030" / "items" / "extra").touch()
     os.rename(folder / "step_00000020", folder / "step_00000025")
-    told = []
-    assert Checkpoints(folder, report=told.append).restore(items(0))[0] == 10
-    assert len(told) == 2
+    reported = []
+    assert Checkpoints(folder, report=reported.append).restore(items(0))[0] == 10
+    assert len(reported) == 2
 
 
 def test_damage_to_another_item_does_not_matter(folder):
@@ -166,20 +167,20 @@ def test_damage_to_another_item_does_not_matter(folder):
     assert Checkpoints(folder, report=lambda _: None).restore(items(0))[0] == 20
 
 
-def test_training_goes_on_after_damage(folder):
+def test_training_resumes_after_damage(folder):
     truncate(next((folder / "step_00000030" / "items" / "params" / "d").iterdir()))
-    saves = Checkpoints(folder, report=lambda _: None)
-    assert saves.restore(items(0))[0] == 20
-    saves.save(30, items(30))
-    assert_same(saves.restore(items(0)), (30, items(30)))
+    checkpoints = Checkpoints(folder, report=lambda _: None)
+    assert checkpoints.restore(items(0))[0] == 20
+    checkpoints.save(30, items(30))
+    assert_same(checkpoints.restore(items(0)), (30, items(30)))
 
 
 class Crash(BaseException):
-    """Stands for kill -9: from one operation on, nothing is done any more."""
+    """Simulates kill -9: no operation after this one takes place."""
 
 
 def dying(monkeypatch, at):
-    """Lets operation number `at` of the module, and all after it, fail, a deletion halfway. Returns what was begun."""
+    """Makes operation `at` of the module and all later ones fail, a deletion halfway. Returns the operations begun."""
     done = []
 
     def mortal(operation):
@@ -193,17 +194,17 @@ def dying(monkeypatch, at):
 
         return run
 
-    for module in (manifest, checkpoints):
+    for module in (manifest, checkpoints_module):
         monkeypatch.setattr(module, "fsync", lambda _: None)
-    monkeypatch.setattr(checkpoints, "os", SimpleNamespace(rename=mortal(os.rename)))
-    monkeypatch.setattr(checkpoints, "shutil", SimpleNamespace(rmtree=mortal(shutil.rmtree)))
+    monkeypatch.setattr(checkpoints_module, "os", SimpleNamespace(rename=mortal(os.rename)))
+    monkeypatch.setattr(checkpoints_module, "shutil", SimpleNamespace(rmtree=mortal(shutil.rmtree)))
     monkeypatch.setattr(manifest, "_manifest_text", mortal(manifest._manifest_text))
     return done
 
 
 @pytest.mark.parametrize(("step", "best"), [(40, True), (30, False), (10, True)])
 def test_a_crash_at_any_operation_loses_nothing(folder, tmp_path, monkeypatch, step, best):
-    new = items(step + 1)  # so that what a replaced step holds tells which of the two it is
+    new = items(step + 1)  # so that the content of a replaced step shows which of the two it is
 
     def assert_whole(found, restored):
         assert found in {10, 20, 30, step}
@@ -220,14 +221,14 @@ def test_a_crash_at_any_operation_loses_nothing(folder, tmp_path, monkeypatch, s
             else:
                 assert at == len(done) >= 3
                 return
-        told, before = [], content(trial)
-        newest = Checkpoints(trial, report=told.append).restore(items(0))
-        best_one = Checkpoints(trial, report=told.append).restore(items(0), best=True)
+        reported, before = [], content(trial)
+        newest = Checkpoints(trial, report=reported.append).restore(items(0))
+        best_one = Checkpoints(trial, report=reported.append).restore(items(0), best=True)
         assert_whole(*newest)
         assert_whole(*best_one)
         assert newest[0] >= min(step, 30)
         assert best_one[0] in ({10, step} if best else {10})
-        assert told == []  # what a kill leaves is never mistaken for a save
+        assert reported == []  # the leftovers of a kill are never read as a checkpoint
         assert content(trial) == before  # and a reader changes nothing
         Checkpoints(trial).save(50, items(50))
         assert all(path.name.startswith("step_") for path in trial.iterdir())
@@ -235,14 +236,14 @@ def test_a_crash_at_any_operation_loses_nothing(folder, tmp_path, monkeypatch, s
         assert Checkpoints(trial).best() == best_one[0]
 
 
-def test_a_disk_that_fails_to_force_leaves_earlier_saves_and_no_trace(folder, monkeypatch):
+def test_a_failing_fsync_leaves_earlier_checkpoints_and_no_trace(folder, monkeypatch):
     def full(_descriptor):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     before = content(folder)
     with monkeypatch.context() as patch:
         patch.setattr(os, "fsync", full)
-        with pytest.raises(CheckpointError, match=r"step 40 not saved in .*No space left.*saves kept: \[10, 20, 30\]"):
+        with pytest.raises(CheckpointError, match=r"step 40 not saved in .*No space left.* kept: \[10, 20, 30\]"):
             Checkpoints(folder).save(40, items(40))
     assert content(folder) == before
     Checkpoints(folder).save(40, items(40))
@@ -251,13 +252,13 @@ def test_a_disk_that_fails_to_force_leaves_earlier_saves_and_no_trace(folder, mo
 
 # Orbax closes its event loop at the first error, while others of its threads still write.
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-def test_a_file_that_may_not_grow_leaves_earlier_saves_and_no_trace(folder, tmp_path):
-    """At every file of a save in turn, those that Orbax writes by itself among them."""
+def test_a_limit_on_file_size_leaves_earlier_checkpoints_and_no_trace(folder, tmp_path):
+    """At every file of a checkpoint in turn, also those that Orbax writes."""
     before = content(folder)
     trial = shutil.copytree(folder, tmp_path / "trial")
     sizes = {path.stat().st_size for path in Checkpoints(trial).save(40, items(40)).rglob("*") if path.is_file()}
     assert len(sizes) >= 5
-    for size in sorted(sizes):  # which change by some bytes from save to save
+    for size in sorted(sizes):  # which vary by some bytes between checkpoints
         with (
             at_most(size // 2),
             pytest.raises(CheckpointError, match=r"step 40 not saved.*kept: \[10, 20, 30\]"),
@@ -269,8 +270,8 @@ def test_a_file_that_may_not_grow_leaves_earlier_saves_and_no_trace(folder, tmp_
     assert_same(Checkpoints(folder).restore(items(0)), (40, items(40)))
 
 
-def test_a_full_disk_leaves_earlier_saves_and_no_trace(tmp_path):
-    """A file system of 300 KiB with less and less room, in a process of its own."""
+def test_a_full_disk_leaves_earlier_checkpoints_and_no_trace(tmp_path):
+    """In another process, on a file system of 300 KiB with less and less free space."""
     disk = small_disk(tmp_path, 300)
     if not disk:
         pytest.skip("no file system can be mounted here")
@@ -300,6 +301,6 @@ def test_another_structure_is_a_clear_error(folder, change, message):
         Checkpoints(folder).restore({"params": change(items(0)["params"])})
 
 
-def test_at_least_one_save_is_kept(tmp_path):
-    with pytest.raises(ValueError, match="keep is 0"):
+def test_at_least_one_checkpoint_is_kept(tmp_path):
+    with pytest.raises(ValueError, match="keep must be at least 1, got 0"):
         Checkpoints(tmp_path, keep=0)

@@ -1,4 +1,4 @@
-"""Leaves have names of their own, and only plain arrays are taken; the rest is seen through Checkpoints."""
+"""Names of leaves, and which leaves are refused; Checkpoints tests the rest."""
 
 import jax
 import jax.numpy as jnp
@@ -8,7 +8,7 @@ import pytest
 from seq2slim.training.items import named_leaves, nested
 
 
-def test_leaves_go_by_the_path_of_their_keys():
+def test_leaves_are_named_by_the_path_of_their_keys():
     tree = {"softmax": {"kernel": np.zeros(2), "bias": np.ones(1)}, "with.dot": [np.int8(3)]}
     named = named_leaves(tree, "params")
     assert list(named) == ["softmax/bias", "softmax/kernel", "with.dot/0"]
@@ -17,7 +17,7 @@ def test_leaves_go_by_the_path_of_their_keys():
 
 
 @pytest.mark.parametrize("bad", [1.5, jax.random.key(0)])
-def test_what_is_no_plain_array_is_refused_by_name(bad):
+def test_a_leaf_that_is_no_plain_array_is_named(bad):
     with pytest.raises(TypeError, match=r"leaf state/rate of item 'loop'"):
         named_leaves({"state": {"rate": bad}}, "loop")
 

@@ -1,4 +1,4 @@
-"""The learning rate of every step, as the papers' prose and their code have it."""
+"""The learning rate of every step, in the papers' prose and in their code."""
 
 import jax
 import numpy as np
@@ -9,7 +9,7 @@ from seq2slim.training.learning_rates import halving_steps, learning_rate
 
 
 def rates_of(config, peak, steps_per_epoch, total):
-    """float32[total]: by one compiled call, as the train step asks for it."""
+    """float32[total], computed under jit as in the train step."""
     return np.asarray(jax.jit(jax.vmap(learning_rate(config, peak, steps_per_epoch, total)))(np.arange(total)))
 
 
@@ -38,7 +38,7 @@ def test_twelve_epochs_of_luong(timing, full):
 
 def test_halving_between_two_steps_falls_on_the_nearer_one():
     config = ScheduleConfig("halving", halve_after=0.6, halve_every=0.8)
-    # 5 steps an epoch: 3, 7, 11; 4 steps: 2.4, 5.6, 8.8, the last one after the run.
+    # 5 steps per epoch: 3, 7, 11. 4 steps per epoch: 2.4, 5.6, 8.8; the last one is after the run.
     np.testing.assert_array_equal(halving_steps(config, 5, 12), [3, 7, 11])
     np.testing.assert_array_equal(halving_steps(config, 4, 8), [2, 6])
 

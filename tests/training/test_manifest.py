@@ -1,4 +1,4 @@
-"""A manifest vouches for every byte of every file it lists, for the list, for the name of the save, and for itself."""
+"""A manifest detects any change of the files, of their list, of the checkpoint's name, and of the manifest."""
 
 import pytest
 
@@ -17,7 +17,7 @@ def folder(tmp_path):
     return tmp_path
 
 
-def test_a_whole_save_passes(folder):
+def test_a_complete_checkpoint_passes(folder):
     manifest = verified(folder, 30, True, set(ITEMS))
     assert manifest["items"] == ITEMS
     assert {name: file["size"] for name, file in manifest["files"].items()} == {n: len(d) for n, d in FILES.items()}

@@ -1,4 +1,4 @@
-"""metrics.jsonl: valid JSON whatever is measured, cut back on resume, tolerant of a torn last line only."""
+"""metrics.jsonl: valid JSON for all values, cut back on resume; only an unfinished last line is accepted."""
 
 import json
 import math
@@ -37,13 +37,13 @@ def test_rows_come_back(tmp_path):
     assert two == {"step": 2, "best": -math.inf, "curve": [1.0, math.inf], "stopped": True, "note": None}
 
     def no_constant(name):
-        raise AssertionError(f"{name} is no JSON")
+        raise AssertionError(f"{name} is not JSON")
 
     for line in (tmp_path / "metrics.jsonl").read_text().splitlines():
         json.loads(line, parse_constant=no_constant)
 
 
-def test_resuming_drops_what_lies_beyond_the_step(tmp_path):
+def test_resuming_removes_lines_beyond_the_step(tmp_path):
     with Metrics(tmp_path) as metrics:
         for step in range(1, 6):
             metrics.write(step, loss=float(step))
@@ -65,7 +65,7 @@ def test_resuming_drops_what_lies_beyond_the_step(tmp_path):
         assert read_metrics(tmp_path / "metrics.jsonl") == []
 
 
-def test_a_torn_last_line_is_forgiven_and_no_other(tmp_path):
+def test_only_an_unfinished_last_line_is_accepted(tmp_path):
     path = tmp_path / "m.jsonl"
     cut_back(path, 3)
     assert not path.exists()
@@ -84,18 +84,20 @@ def test_a_torn_last_line_is_forgiven_and_no_other(tmp_path):
         assert path.read_bytes() == bad
 
 
-def test_a_run_that_goes_on_leaves_a_damaged_line_out_and_says_so(tmp_path):
-    path, told = tmp_path / "metrics.jsonl", []
+def test_a_resumed_run_leaves_out_damaged_lines_and_reports_them(tmp_path):
+    path, reported = tmp_path / "metrics.jsonl", []
     path.write_bytes(b'{"step": 1}\n{"st\n[2]\n' + b"[" * 100_000 + b'\n{"step": 3}\n{"step": 5}\n')
-    with Metrics(tmp_path, 4, tensorboard=False, report=told.append) as metrics:
+    with Metrics(tmp_path, 4, tensorboard=False, report=reported.append) as metrics:
         metrics.write(4)
     assert [row["step"] for row in read_metrics(path)] == [1, 3, 4]
-    assert [line[: line.index(" is left out")] for line in told] == [f"{path}, line {number}" for number in (2, 3, 4)]
+    assert [line[: line.index(" is left out")] for line in reported] == [
+        f"{path}, line {number}" for number in (2, 3, 4)
+    ]
 
 
 @pytest.mark.parametrize("tensorboard", [False, True])
 def test_a_full_disk_is_an_error_and_no_hang(tmp_path, tensorboard):
-    """TensorBoard's events are longer than our lines and fail first; without them a line does, torn in the middle."""
+    """TensorBoard's events are longer than our lines, so they fail first; without them a line is cut in the middle."""
     values = {f"measured_{i}": 0.5 for i in range(20)}
 
     def write_on():

@@ -65,12 +65,12 @@ def test_equals_the_numpy_loop(rule, clip_norm):
         for k in range(len(SHAPES)):
             params[k] = params[k] - rate(t) * rule([g[k] for g in history], t)
             np.testing.assert_allclose(got[t][k], params[k], rtol=1e-7, atol=1e-10)
-    # The clip is tried on both sides.
+    # Some norms are below the clip, some above.
     assert min(norms) < 3
     assert max(norms) > 2
 
 
-def test_adams_second_moment_decays_as_asked():
+def test_adams_second_moment_has_the_given_decay():
     with jax.enable_x64(True):
         got = run(OptimizerConfig("adam", clip_norm=0, second_moment=0.9))
     params = list(START)
@@ -100,8 +100,8 @@ def test_the_clip_is_global_and_only_from_above():
 
 
 @pytest.mark.parametrize("name", ["sgd", "adam", "adagrad"])
-def test_weight_decay_takes_its_share_of_matrices_alone(name):
-    """Decoupled (Loshchilov & Hutter 2019): beside the rule's own step, W loses rate * decay * W; a bias nothing."""
+def test_weight_decay_applies_to_matrices_only(name):
+    """Decoupled (Loshchilov & Hutter 2019): rate * decay * W is also subtracted from W, and nothing from a bias."""
     params = [jnp.asarray(w) for w in START]
     gradients = [jnp.asarray(g) for g in GRADIENTS[0]]
     updates = []

@@ -1,4 +1,4 @@
-"""What one training step minimises, reports and leaves behind, against formulas written out here."""
+"""Loss, metrics and new state of one training step, against formulas written out here."""
 
 import dataclasses
 from functools import cache
@@ -6,22 +6,21 @@ from functools import cache
 import jax
 import jax.numpy as jnp
 import numpy as np
-import optax
 import pytest
 
 from seq2slim import pruning
 from seq2slim.data.batching import Batch
 from seq2slim.models import Seq2Seq, Seq2SeqConfig, init_params
-from seq2slim.training.config import OptimizerConfig, TrainingConfig
+from seq2slim.training.config import OptimizerConfig, ScheduleConfig, TrainingConfig
 from seq2slim.training.optimizers import make_optimizer
 from seq2slim.training.state import new_state
-from seq2slim.training.step import eval_step, make_train_step
+from seq2slim.training.step import eval_step, make_train_step, make_training, with_dropout
 
 MODEL = Seq2Seq(Seq2SeqConfig(11, 9, layers=1, units=4, dropout=0.0))
 WET = Seq2Seq(dataclasses.replace(MODEL.config, dropout=0.5))
 RATE, SMOOTHING, CLIP, DECAY = 0.25, 0.1, 0.01, 0.3
 SGD = OptimizerConfig("sgd", clip_norm=CLIP, normalise="token")
-# 9 target tokens in 3 sentences; the last row only fills the batch up.
+# 9 target tokens in 3 sentences; the last row is unused.
 BATCH = Batch(
     source=np.array([[0, 5, 6], [7, 8, 9], [0, 0, 10], [0, 0, 0]], np.int32),
     target_in=np.array([[2, 4, 5, 0], [2, 6, 7, 8], [2, 4, 0, 0], [0, 0, 0, 0]], np.int32),
@@ -65,7 +64,7 @@ def make_masks():
 
 
 def naive_loss(params, count):
-    """(smoothed cross-entropy / count, nll) by the textbook, summed over the words of the 3 true rows alone."""
+    """(smoothed cross-entropy / count, nll) from their definitions, summed over the words of the 3 used rows only."""
     log_p = jax.nn.log_softmax(MODEL.apply({"params": params}, BATCH.source[:3], BATCH.target_in[:3]))
     labels, vocabulary = BATCH.target_out[:3].T, log_p.shape[-1]
     q = (1 - SMOOTHING) * jax.nn.one_hot(labels, vocabulary) + SMOOTHING / vocabulary
@@ -94,7 +93,7 @@ def test_loss_gradient_norm_and_clipped_update_by_hand(normalise, count):
     np.testing.assert_allclose(metrics.nll, nll, rtol=1e-5)
     assert metrics.tokens == 9
     assert metrics.learning_rate == np.float32(RATE)
-    # Reported before the clip, which is far below.
+    # The norm before the clip, which is far lower.
     assert norm(gradients) > 10 * CLIP
     np.testing.assert_allclose(metrics.gradient_norm, norm(gradients), rtol=1e-4)
     expected = jax.tree.map(lambda w, g: w - RATE * g * CLIP / norm(gradients), start(), gradients)
@@ -104,7 +103,7 @@ def test_loss_gradient_norm_and_clipped_update_by_hand(normalise, count):
 
 
 def test_masked_gradient_is_measured_and_clipped_and_pruned_weights_go_to_zero():
-    """From parameters that were not pruned yet: one step leaves every pruned weight at +0.0, whatever it was."""
+    """From parameters that are not pruned yet: after one step every pruned weight is +0.0."""
     masks = make_masks()
     ((state, metrics),) = run(PLAIN, masks=masks)
     _, gradients = NAIVE(start(), 9.0)
@@ -160,11 +159,11 @@ def test_the_rate_reported_is_the_rate_used():
         before = state.params
 
 
-def test_same_state_same_step_bit_for_bit_and_dropout_of_its_own_each_step():
+def test_same_state_same_step_bit_for_bit_and_other_dropout_at_each_step():
     first, again, other = run(ADAM, 2, WET), run(ADAM, 2, WET), run(ADAM, 2, WET, seed=4)
     jax.tree.map(np.testing.assert_array_equal, first, again)
     assert first[0][1].loss != other[0][1].loss
-    # The same parameters at another step of the run: other words are dropped.
+    # The same parameters at another step of the run: another dropout mask.
     step, optimizer = parts(WET, ADAM)
     state = new_state(start(), optimizer, jax.random.key(3), averaged=False)
     _, later = step(state._replace(step=state.step + 1), BATCH, None)
@@ -187,10 +186,60 @@ def test_eval_step_sums_without_smoothing_or_dropout():
     assert tokens == 9
 
 
-def test_new_state_starts_from_nothing():
-    optimizer = optax.scale_by_adam()
-    state = new_state(start(), optimizer, jax.random.key(5), averaged=True, masks=make_masks())
-    assert state.step == 0
-    jax.tree.map(np.testing.assert_array_equal, state.params, start())
-    jax.tree.map(np.testing.assert_array_equal, state.average, start())
-    np.testing.assert_array_equal(state.key, jax.random.key_data(jax.random.key(5)))
+HALVED = ScheduleConfig("halving", halve_after=1, halve_every=0.5)
+
+
+def first_steps(model, config, steps, masks=None, steps_per_epoch=2):
+    """(states after each step as numpy, metrics of each step) of `make_training`."""
+    training = make_training(model.config, config, steps_per_epoch, masks)
+    state, seen = training.start(start(), jax.random.key(3)), []
+    for _ in range(steps):
+        state, metrics = training.step(state, BATCH, masks)
+        seen.append(jax.tree.map(np.array, (state, metrics)))
+    return seen
+
+
+def test_a_training_steps_at_the_rates_of_its_schedule():
+    """Halvings come in epochs of 2 steps. Under the clip each step of SGD moves by rate * clip norm."""
+    config = TrainingConfig(epochs=2, optimizer=dataclasses.replace(SGD, learning_rate=0.8), schedule=HALVED)
+    before = start()
+    for (state, metrics), rate in zip(first_steps(MODEL, config, 4), (0.8, 0.8, 0.4, 0.2), strict=True):
+        np.testing.assert_allclose(metrics.learning_rate, rate, rtol=1e-6)
+        moved = norm(jax.tree.map(np.subtract, state.params, before))
+        np.testing.assert_allclose(moved, rate * CLIP, rtol=1e-3)
+        before = state.params
+    assert state.average is None
+
+
+def test_the_schedule_of_a_training_ends_at_max_steps():
+    """A cosine without warm-up: half the peak in the middle of the run, 0 after it."""
+    config = TrainingConfig(
+        max_steps=4, optimizer=dataclasses.replace(SGD, learning_rate=0.8), schedule=ScheduleConfig(warmup=0)
+    )
+    rates = [metrics.learning_rate for _, metrics in first_steps(MODEL, config, 5)]
+    np.testing.assert_allclose(rates, 0.4 * (1 + np.cos(np.pi * np.arange(5) / 4)), rtol=1e-5, atol=1e-9)
+
+
+def test_a_training_scales_dropout_averages_and_holds_its_masks():
+    config = dataclasses.replace(PLAIN, dropout_scale=0.0)
+    masks = make_masks()
+    dry, wet = (first_steps(model, config, 2, masks) for model in (MODEL, WET))
+    jax.tree.map(np.testing.assert_array_equal, wet, dry)
+    assert first_steps(WET, PLAIN, 1, masks)[0][1].loss != dry[0][1].loss
+    for state, _ in dry:
+        assert_positive_zeros(state.params, masks)
+        assert any((a != w).any() for a, w in zip(*map(jax.tree.leaves, (state.average, state.params)), strict=True))
+
+
+def test_dropout_is_scaled_by_the_root_of_the_density():
+    config = dataclasses.replace(MODEL.config, dropout=0.4, output_dropout=0.2)
+    by_density = TrainingConfig(dropout_by_density=True)
+    masks = pruning.class_blind(start(), sparsity=0.75)
+    assert with_dropout(config, by_density) == with_dropout(config, TrainingConfig(), masks) == config
+    kept = sum(mask.sum() for mask in jax.tree.leaves(masks)) / sum(leaf.size for leaf in jax.tree.leaves(start()))
+    assert kept == pytest.approx(0.25, abs=0.01)
+    for scale in (1.0, 2.0):
+        scaled = with_dropout(config, dataclasses.replace(by_density, dropout_scale=scale), masks)
+        assert scaled.dropout == pytest.approx(scale * 0.4 * np.sqrt(kept))
+        assert scaled.output_dropout == pytest.approx(scale * 0.2 * np.sqrt(kept))
+        assert dataclasses.replace(scaled, dropout=0.4, output_dropout=0.2) == config

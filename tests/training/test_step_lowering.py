@@ -27,11 +27,13 @@ MODELS = {
     "bfloat16": PRESETS["tiny"](30, 30, dropout=0.2, compute_dtype="bfloat16"),
     "gru": PRESETS["base"](30, 30, units=8, cell="gru", attention_span="local_p", compute_dtype="bfloat16"),
     "concat": PRESETS["base"](30, 30, units=8, attention="concat", cell="gru"),
-    "base": PRESETS["base"](30, 30, units=8),  # the headline's architecture: both ways, fed, general, two dropouts
+    "base": PRESETS["base"](
+        30, 30, units=8
+    ),  # the published architecture: bidirectional, input feeding, general attention, two dropouts
 }
 
 
-def test_the_base_preset_has_what_its_lowering_is_to_show():
+def test_the_base_preset_has_the_parts_to_lower():
     base = MODELS["base"]
     assert (base.attention, base.input_feeding, base.bidirectional) == ("general", True, True)
     assert base.dropout > 0

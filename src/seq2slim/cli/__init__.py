@@ -1,4 +1,4 @@
-"""The command line: `python -m seq2slim COMMAND`; one module a command, imported when it is typed."""
+"""The command line: `python -m seq2slim COMMAND`; one module per command, imported on use."""
 
 from seq2slim.cli.program import main
 

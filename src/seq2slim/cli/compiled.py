@@ -1,21 +1,22 @@
-"""JAX's persistent compilation cache, so that the second command starts where the first one left off."""
+"""JAX's persistent compilation cache, so that a second command need not compile again."""
 
 import os
 import sys
 from pathlib import Path
 
-_USUAL = {
+XLA_CACHE = "xla-cache"  # in the runs folder
+_SETTINGS = {
     "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": 0.3,
     "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": -1,
 }
 
 
 def keep_compiled(folder: Path):
-    """Keeps compiled programs in `folder`; what the environment already says is left as it is.
+    """Keeps compiled programs in `folder`, unless the environment sets another cache.
 
-    By the environment, which jax reads when it is imported, so that this also works before that and costs no import.
+    Set through the environment, which jax reads when it is imported, so that jax need not be imported here.
     """
-    for name, value in {"JAX_COMPILATION_CACHE_DIR": str(folder), **_USUAL}.items():
+    for name, value in {"JAX_COMPILATION_CACHE_DIR": str(folder), **_SETTINGS}.items():
         if name not in os.environ:
             os.environ[name] = str(value)
             if jax := sys.modules.get("jax"):

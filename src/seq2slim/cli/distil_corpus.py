@@ -1,4 +1,4 @@
-"""`distil-corpus`: what a teacher makes of a text, as plain text."""
+"""`distil-corpus`: a text translated by a teacher, as plain text."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -20,22 +20,22 @@ DESCRIPTION = """Translates a text with a teacher (Kim & Rush 2016), for a stude
     python -m seq2slim distil-corpus --teacher runs/train-... \\
         --corpus train.en -o distilled
 
-The folder then holds pairs.source and pairs.target, one sentence a line, pairs.lines (where each stands in the
-corpus), the n-best list and a manifest. The same command again goes on after a kill; --verify looks whether a folder is
-what this command would have written."""
+The folder then holds pairs.source and pairs.target, one sentence per line, pairs.lines (their line numbers in the
+corpus), the n-best list and a manifest. After a kill, the same command resumes; --verify checks that a folder is what
+this command would have written."""
 
 
 @dataclass(frozen=True)
 class Options:
-    """What is translated.
+    """Options of distil-corpus.
 
     Attributes:
-      teacher: folder of a trained model; several are an ensemble.
-      corpus: source text, UTF-8, one sentence a line.
-      output: the folder.
-      beam: hypotheses kept a sentence.
-      max_length: longer lines (in tokens) and blank ones are dropped, and counted.
-      verify: decode a sample again and compare; write nothing.
+      teacher: run directory of a trained model; several are an ensemble.
+      corpus: source text, UTF-8, one sentence per line.
+      output: the folder to write.
+      beam: hypotheses per sentence.
+      max_length: longer lines (in tokens) and blank ones are dropped and counted.
+      verify: decode a sample again and compare it; write nothing.
     """
 
     teacher: tuple[Path, ...]
@@ -47,7 +47,7 @@ class Options:
 
 
 class _Progress:
-    """What the work tells, on the console. A kill loses at most the shard at work, so nothing asks it to stop."""
+    """Shows progress on the console. Never requests a stop: a kill loses at most one shard."""
 
     stop_requested = False
 
@@ -65,7 +65,7 @@ class _Progress:
 
 
 def run(arguments: Sequence[str]):
-    """Decodes, or verifies what is there."""
+    """Decodes, or verifies an existing folder."""
     (options,) = parse("distil-corpus", DESCRIPTION, arguments, Options)
     run_dirs = [find_model_run(teacher) for teacher in options.teacher]
     search = replace(closest_recipe(load_config(run_dirs[0])).search, beam=options.beam)

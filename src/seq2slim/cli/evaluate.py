@@ -1,9 +1,8 @@
-"""`evaluate`: what a model is worth on a test set."""
+"""`evaluate`: perplexity and BLEU of a model on a test set."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 from seq2slim.cli.models import chosen, learn_dictionary
 from seq2slim.cli.options import parse
@@ -12,6 +11,7 @@ from seq2slim.data.corpora import read_lines
 from seq2slim.data.tokenised import TokenisedSplit
 from seq2slim.errors import UserError
 from seq2slim.evaluation.bleu import bleu, check_tokenizer
+from seq2slim.inference.translator import Replacement
 from seq2slim.stages.evaluate import sizes
 from seq2slim.stages.train import perplexity
 
@@ -19,21 +19,21 @@ DESCRIPTION = """Perplexity and BLEU (sacreBLEU, greedy and beam) of a model on 
 
     python -m seq2slim evaluate --run runs/retrain-... --test test.en test.de
 
-Both files have one sentence a line, UTF-8, detokenised (or tokenised both, with --tokenize none)."""
+Both files have one sentence per line, UTF-8, detokenised (or both tokenised, with --tokenize none)."""
 
 
 @dataclass(frozen=True)
 class Options:
-    """What is evaluated, and how.
+    """Options of evaluate.
 
     Attributes:
       test: source file and reference file.
-      run: folder of a trained, pruned or retrained model.
-      model: a sparse model file, made by export; in place of --run.
-      tokenize: sacreBLEU's tokenizer; "none" where the test set is tokenised.
-      beam: of the second BLEU; by default that of the recipe whose model is most like this one.
-      replace_unknown: for <unk>, the source word attended to (copy), its translation in the model's own dictionary, or
-        leave it (no); by default as the recipe has it.
+      run: run directory of a trained, pruned or retrained model.
+      model: a sparse model file, made by export, instead of --run.
+      tokenize: sacreBLEU's tokenizer; "none" for a tokenised test set.
+      beam: of the second BLEU; by default that of the recipe with the most similar model.
+      replace_unknown: replace <unk> by the attended source word (copy) or by its translation in the model's dictionary
+        (dictionary), or keep it (no); by default as in the recipe.
     """
 
     test: tuple[Path, Path]
@@ -41,7 +41,7 @@ class Options:
     model: Path | None = None
     tokenize: str = "13a"
     beam: int | None = None
-    replace_unknown: Literal["copy", "dictionary", "no"] | None = None
+    replace_unknown: Replacement | None = None
 
 
 def run(arguments: Sequence[str]):

@@ -1,4 +1,4 @@
-"""`experiments`: what can be run, found without importing any of it."""
+"""`experiments`: lists the experiments, without importing them."""
 
 import ast
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ HELP = "usage: python -m seq2slim experiments\n\nLists the experiments in experi
 
 
 class Experiment(NamedTuple):
-    """A module with `Config` and `main`. module: its dotted name. claim: the first line of its docstring."""
+    """A module with `Config` and `main`. module: dotted name. claim: first line of its docstring."""
 
     module: str
     claim: str
@@ -32,24 +32,34 @@ def run(arguments: Sequence[str]):
 
 
 def find_experiments() -> dict[str, Experiment]:
-    """The experiments in experiments/ and its folders, by the name of their module; none is imported.
+    """Name -> experiment, of all modules in experiments/ and its folders that have `Config` and `main`.
 
-    Raises: UserError if there is no such folder, or two experiments have one name.
+    Either may be defined in the module or imported into it. Modules are parsed, not imported.
+
+    Raises: UserError if there is no folder experiments/, or two experiments have the same name.
     """
     folder = Path(FOLDER)
     if not folder.is_dir():
         raise UserError(f"there is no folder {FOLDER}/ in {Path.cwd()}; run this from the root of the project")
     found: dict[str, Experiment] = {}
-    for path in sorted(folder.rglob("[!_]*.py"), key=lambda path: path.stem):
+    broken: dict[str, Experiment] = {}
+    paths = (path for path in folder.rglob("[!_]*.py") if not any(part.startswith(".") for part in path.parts))
+    for path in sorted(paths, key=lambda path: path.stem):
         module = ".".join(path.with_suffix("").parts)
         try:
             tree = ast.parse(path.read_text(encoding="utf-8"))
         except SyntaxError as error:
-            found[path.stem] = Experiment(module, f"(cannot be read: {error.msg}, line {error.lineno})")
+            broken[path.stem] = Experiment(module, f"(cannot be read: {error.msg}, line {error.lineno})")
             continue
-        defined = {node.name for node in tree.body if isinstance(node, ast.ClassDef | ast.FunctionDef)}
-        if {"Config", "main"} <= defined:
+        if {"Config", "main"} <= _names(tree):
             if path.stem in found:
                 raise UserError(f"two experiments are called {path.stem}: {found[path.stem].module} and {module}")
             found[path.stem] = Experiment(module, (ast.get_docstring(tree) or "(no docstring)").splitlines()[0])
-    return found
+    return dict(sorted((broken | found).items()))
+
+
+def _names(tree: ast.Module) -> set[str]:
+    """The classes and functions that a module defines or imports at its top level."""
+    defined = {node.name for node in tree.body if isinstance(node, ast.ClassDef | ast.FunctionDef)}
+    imported = [node for node in tree.body if isinstance(node, ast.Import | ast.ImportFrom)]
+    return defined | {alias.asname or alias.name for node in imported for alias in node.names}

@@ -11,8 +11,9 @@ from seq2slim.cli.options import parse
 from seq2slim.cli.runs import find_model_run
 from seq2slim.errors import UserError
 from seq2slim.inference.export import export
+from seq2slim.storage import CODECS
 
-DESCRIPTION = """Writes a model as one sparse file, with its configuration and vocabularies: all that translating takes.
+DESCRIPTION = """Writes a model as one sparse file, with its configuration and vocabularies: all that translation needs.
 
     python -m seq2slim export runs/retrain-... --codec int8 -o model.slim
     python -m seq2slim translate --model model.slim < in.txt > out.txt"""
@@ -20,22 +21,22 @@ DESCRIPTION = """Writes a model as one sparse file, with its configuration and v
 
 @dataclass(frozen=True)
 class Options:
-    """What is written.
+    """Options of export.
 
     Attributes:
-      run: folder of a trained, pruned or retrained model.
-      output: the file; one of that name is replaced.
-      codec: of the weights that are left: float32 loses nothing, float16 half of the digits; int8 has 256 steps to a
-        row; codebook256 and codebook16 so many values (k-means) to a matrix.
+      run: run directory of a trained, pruned or retrained model.
+      output: the file; an existing one is replaced.
+      codec: of the surviving weights: float32 is lossless, float16 keeps half the digits; int8 has 256 steps per row;
+        codebook256 and codebook16 have that many values (k-means) per matrix.
     """
 
     run: Annotated[Path, tyro.conf.Positional]
     output: Annotated[Path, tyro.conf.arg(aliases=["-o"])]
-    codec: Literal["float32", "float16", "int8", "codebook256", "codebook16"] = "float32"
+    codec: Literal[*CODECS] = "float32"
 
 
 def run(arguments: Sequence[str]):
-    """Writes the file and says how large it is."""
+    """Writes the file and prints its size."""
     (options,) = parse("export", DESCRIPTION, arguments, Options)
     run_dir = find_model_run(options.run)
     if not options.output.absolute().parent.is_dir():

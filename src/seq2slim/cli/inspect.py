@@ -1,4 +1,4 @@
-"""`inspect`: what a run, or a sparse model file, is."""
+"""`inspect`: the content of a run directory, or of a sparse model file."""
 
 import math
 import shutil
@@ -14,16 +14,15 @@ import tyro
 from seq2slim import pruning
 from seq2slim.cli.options import parse
 from seq2slim.cli.runs import find_run, shown
-from seq2slim.inference.model_files import CONFIG as MODEL_FACTS
-from seq2slim.inference.model_files import Model, load_model
+from seq2slim.inference.model_files import MODEL_CONFIG, Model, load_model
 from seq2slim.models import weight_classes
 from seq2slim.runs.done import DONE, read_done
 from seq2slim.runs.records import lineage
 from seq2slim.storage import contents
 from seq2slim.training.metrics import METRICS, read_metrics
 
-DESCRIPTION = """What a run is: its lineage, options, last validation, result, and the weights of each class; or what a
-sparse model file holds, leaf by leaf, beside the order-0 entropy of what is stored.
+DESCRIPTION = """Shows a run: its lineage, options, last validations, result, and the weights of each class; or a sparse
+model file, leaf by leaf, with the order-0 entropy of its content.
 
     python -m seq2slim inspect runs/prune-...
     python -m seq2slim inspect model.slim"""
@@ -31,17 +30,17 @@ sparse model file holds, leaf by leaf, beside the order-0 entropy of what is sto
 
 @dataclass(frozen=True)
 class Options:
-    """What is looked at.
+    """Options of inspect.
 
     Attributes:
-      run: folder of a run of any kind, finished or not; or a file made by export.
+      run: run directory of any kind, finished or not; or a file made by export.
     """
 
     run: Annotated[Path, tyro.conf.Positional]
 
 
 def run(arguments: Sequence[str]):
-    """Prints what the folder of a run says."""
+    """Prints the content of a run directory or model file."""
     (options,) = parse("inspect", DESCRIPTION, arguments, Options)
     if options.run.is_file():
         print(_file(options.run))
@@ -53,7 +52,7 @@ def run(arguments: Sequence[str]):
     print(f"{shown(run_dir)}: {state}\n\nlineage")
     for path, record in reversed(ancestors):
         print(f"  {path.name}")
-        for name, value in _told(record["options"]):
+        for name, value in _shown_options(record["options"]):
             print(textwrap.fill(f"{name} = {value}", width, initial_indent=" " * 6, subsequent_indent=" " * 10))
     if rows := _validations(run_dir):
         print("\nvalidations" + ("" if len(rows) <= 3 else f", the last 3 of {len(rows)}"))
@@ -63,23 +62,23 @@ def run(arguments: Sequence[str]):
         plain = {name: value for name, value in done["result"].items() if not isinstance(value, dict | list)}
         if plain:
             print("\nresult\n  " + ", ".join(f"{name} {value}" for name, value in plain.items()))
-    if (run_dir / MODEL_FACTS).is_file():
+    if (run_dir / MODEL_CONFIG).is_file():
         print(f"\nweights\n{_weights(load_model(run_dir))}")
 
 
 def _done(run_dir: Path, record: dict) -> tuple[dict | None, str]:
-    """(record of the end, or None, state in words) of a run."""
+    """(done.json or None, state in words) of a run."""
     if not (run_dir / DONE).is_file():
         return None, "not finished"
     try:
         done = read_done(run_dir, record["identity"])
         return done, f"finished in {done['seconds']:,.1f} s"
     except (OSError, ValueError, KeyError, TypeError) as error:
-        return None, f"finished, but {DONE} is not to be believed: {error}"
+        return None, f"finished, but {DONE} is damaged: {error}"
 
 
 def _file(path: Path) -> str:
-    """A line a leaf: survivors, how positions and values are written, and their bytes."""
+    """One line per leaf: survivors, encoding of positions and values, and their bytes."""
     rows, size = contents(path), path.stat().st_size
     stored = sum(row.position_bytes + row.value_bytes for row in rows)
     weights = sum(row.weights for row in rows)
@@ -95,12 +94,12 @@ def _file(path: Path) -> str:
     return "\n".join(lines)
 
 
-def _told(options: dict, prefix: str = "") -> Iterator[tuple[str, str]]:
-    """Options by dotted names on few lines: one a group; those that are None, and parents, say nothing."""
+def _shown_options(options: dict, prefix: str = "") -> Iterator[tuple[str, str]]:
+    """Options by dotted names, one line per group; options that are None, and parents, are left out."""
     own = {name: value for name, value in options.items() if name != "__type__" and value is not None}
     for name, value in own.items():
         if isinstance(value, dict):
-            yield from _told(value, f"{prefix}{name}.")
+            yield from _shown_options(value, f"{prefix}{name}.")
         elif not prefix:
             yield name, value
     if prefix:
@@ -117,7 +116,7 @@ def _validations(run_dir: Path) -> list[dict]:
 
 
 def _weights(model: Model) -> str:
-    """A line a class: weights, how many are kept, sparsity, and the smallest magnitude among the kept ones."""
+    """One line per class: weights, kept weights, sparsity, and the smallest magnitude kept."""
     classes = pruning.classes_by_rules(model.params, weight_classes(model.config))
     masks = pruning.all_true(model.params, classes) if model.masks is None else model.masks
     found = pruning.summary(jax.device_get(model.params), masks, classes=classes)

@@ -1,4 +1,4 @@
-"""The model that --run or --model names, and its dictionary, told about on standard error."""
+"""Loads the model that --run or --model names, and its dictionary; reports on stderr."""
 
 import sys
 from pathlib import Path
@@ -14,7 +14,7 @@ from seq2slim.runs.console import Console
 def chosen(command: str, run: Path | None, model: Path | None) -> Translator:
     """The model of the folder `run`, or of the file `model`.
 
-    Raises: UserError if both or neither are given, or there is none.
+    Raises: UserError if both or neither are given, or the file is missing.
     """
     if (run is None) == (model is None):
         raise UserError(f"{command} with which model? Give --run DIR, or --model FILE, and not both")
@@ -24,7 +24,7 @@ def chosen(command: str, run: Path | None, model: Path | None) -> Translator:
 
 
 def learn_dictionary(model: Translator):
-    """Has the model read or learn its dictionary, with progress, before anything needs it."""
+    """Makes the model read or learn its dictionary, with progress."""
     console = Console(RichConsole(file=sys.stderr))
     try:
         model.dictionary(say, lambda done, total: console.progress("dictionary", done, total))
@@ -33,5 +33,5 @@ def learn_dictionary(model: Translator):
 
 
 def say(line: str):
-    """One line to standard error."""
+    """Prints one line on stderr."""
     print(f"seq2slim: {line}", file=sys.stderr, flush=True)

@@ -1,4 +1,4 @@
-"""Options of a command from dataclasses, by tyro; and a help that fits a screen."""
+"""Command-line options from dataclasses, by tyro, and help pages that fit a screen."""
 
 import contextlib
 import dataclasses
@@ -7,7 +7,6 @@ import re
 import shutil
 import textwrap
 from collections.abc import Sequence
-from itertools import pairwise
 from typing import Annotated, Any, get_type_hints
 
 import tyro
@@ -17,11 +16,11 @@ HELP, HELP_ALL = {"-h", "--help"}, "--help-all"
 
 
 def parse(command: str, description: str, arguments: Sequence[str], *parts: Any) -> tuple:
-    """One instance of each part, from what was typed after the command.
+    """One instance of each part, parsed from the arguments after the command.
 
-    Exits with 2, naming the nearest option, at an unknown one. A --help longer than a screen shows the options proper
-    and names the groups (fields that are dataclasses), of a description that is too long its first paragraph;
-    --help-all shows all.
+    An unknown option exits with 2 and the nearest name. A help page that is longer than a screen lists the plain
+    options, names the groups (fields that are dataclasses), and if need be keeps only the first paragraph of the
+    description; --help-all shows everything.
 
     Args:
       parts: dataclasses, whose fields are options: a class, or an instance whose values are the defaults.
@@ -43,15 +42,8 @@ def parse(command: str, description: str, arguments: Sequence[str], *parts: Any)
     return tuple(getattr(parsed, field.name) for field in dataclasses.fields(parsed))
 
 
-def typed(arguments: Sequence[str], option: str) -> str | None:
-    """What was last typed after `option`, before anything is parsed: for an option that decides others' defaults."""
-    words = [word for argument in arguments for word in argument.split("=", 1)]
-    found = [value for word, value in pairwise(words) if word == option]
-    return found[-1] if found else None
-
-
 def _joined(parts) -> type:
-    """A dataclass of all parts, whose fields stand without a prefix; booleans that are False become bare flags."""
+    """A dataclass of all parts, without prefixes; where all booleans are False by default, they are bare flags."""
     fields = []
     for index, part in enumerate(parts):
         kind = part if isinstance(part, type) else type(part)
@@ -62,7 +54,7 @@ def _joined(parts) -> type:
 
 
 def _flags_alone(kind: type) -> bool:
-    """Whether its booleans are all False by default: `--no-x` would then only repeat what is so anyway."""
+    """Whether all booleans of `kind` are False by default, so that `--no-x` would do nothing."""
     return all(field.default is False for field in dataclasses.fields(kind) if field.type in (bool, "bool"))
 
 
@@ -80,7 +72,7 @@ def _without_groups(part):
 
 
 def _groups(parts) -> list[str]:
-    """As in "--model.* (preset, layers, ...)", of all parts."""
+    """The groups of all parts, written as "--model.* (preset, layers, ...)"."""
     kinds = [part if isinstance(part, type) else type(part) for part in parts]
     found = []
     for kind in kinds:
@@ -92,12 +84,12 @@ def _groups(parts) -> list[str]:
 
 
 def _help(kind: type, program: str, description: str) -> str:
-    """The page that tyro prints, its long lines wrapped; an option that is None by default just has no default."""
+    """The help page of tyro, with long lines wrapped and without "default: None"."""
     page = io.StringIO()
     with contextlib.redirect_stdout(page), contextlib.suppress(SystemExit):
         tyro.cli(kind, prog=program, description=description, args=["--help"])
     text = re.sub(r"\s*\(default:\s+None\)", "", page.getvalue())
-    for none in (r"()\{None\}\|(\S+)", r"(\{)None,(\S+)"):  # what comes after keeps its column
+    for none in (r"()\{None\}\|(\S+)", r"(\{)None,(\S+)"):  # the text after it keeps its column
         text = re.sub(none, lambda found: (found[1] + found[2]).ljust(len(found[0])), text)
     width = min(shutil.get_terminal_size().columns, 120)
     lines = []

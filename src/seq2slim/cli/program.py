@@ -1,4 +1,4 @@
-"""`main`: finds the command that was typed, runs it, and answers mistakes in one line."""
+"""`main`: runs the command that was typed; user errors are one line."""
 
 import importlib
 import os
@@ -8,17 +8,17 @@ from collections.abc import Sequence
 from seq2slim.errors import UserError, nearest
 
 PROGRAM = "python -m seq2slim"
-# Each is a module of this package, with _ for -, that has a function `run(arguments)`.
+# Each is a module of this package (with _ for -) that has a function `run(arguments)`.
 COMMANDS = {
     "experiments": "lists the experiments with their claims",
-    "run": "runs one: run NAME [--smoke] [--publish] [options]",
+    "run": "runs an experiment: run NAME [--smoke] [--publish] [options]",
     "train": "trains a model on parallel text",
     "prune": "sets the smallest weights of a model to zero",
-    "retrain": "trains a model on, its pruned weights staying at zero",
+    "retrain": "trains a model further; pruned weights stay at zero",
     "translate": "translates standard input to standard output, line by line",
-    "evaluate": "perplexity and BLEU of a model on a test set",
-    "inspect": "what a run or a model file is: lineage, options, metrics, weights",
-    "export": "writes a model as one small file, its zeros left out",
+    "evaluate": "computes perplexity and BLEU on a test set",
+    "inspect": "shows a run or a model file: lineage, options, metrics, weights",
+    "export": "writes a model as one small file, without its zeros",
     "distil-corpus": "translates a text with a teacher, for students to learn from",
 }
 
@@ -41,7 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stdout.flush()
     except KeyboardInterrupt:
         return 130
-    except BrokenPipeError:  # whoever read us has gone; flushing at exit would complain
+    except BrokenPipeError:  # the reader closed the pipe; flushing at exit would fail
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0 if command == "translate" else 141
     except Exception as error:
@@ -55,4 +55,4 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _usage() -> str:
     width = max(map(len, COMMANDS))
     lines = [f"  {name:{width}}  {meaning}" for name, meaning in COMMANDS.items()]
-    return "\n".join([f"usage: {PROGRAM} COMMAND", "", *lines, "", f"{PROGRAM} COMMAND --help tells its options."])
+    return "\n".join([f"usage: {PROGRAM} COMMAND", "", *lines, "", f"{PROGRAM} COMMAND --help shows its options."])

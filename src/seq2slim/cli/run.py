@@ -1,10 +1,12 @@
-"""`run NAME [options]`: runs one experiment, a module of the folder experiments/ of the working directory.
+"""`run NAME [options]`: runs one experiment, a module in the folder experiments/ of the working directory.
 
-Its docstring begins with its claim; it has
-    Config                    a frozen dataclass, all fields with defaults: its options, by dotted names
+The first line of its docstring is its claim. It has
     main(config, runner)      runs stages (`runner.run`), prints tables; `runner.options` holds the flags
+    Config                    its options: a frozen dataclass, all fields with defaults; defined here or imported
+and the module that defines Config has
     smoke(config) -> Config   the version of `config` for --smoke
-    start(arguments)          optional: the Config whose fields are the defaults, where one option decides others
+    start(arguments)          optional: the default Config, where one option decides the defaults of others
+    TAKES_PUBLISHED_ROWS      optional: True where --use-published works
 """
 
 import importlib
@@ -12,7 +14,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from seq2slim.cli.compiled import keep_compiled
+from seq2slim.cli.compiled import XLA_CACHE, keep_compiled
 from seq2slim.cli.experiments import find_experiments
 from seq2slim.cli.options import parse
 from seq2slim.errors import UserError, nearest
@@ -25,7 +27,7 @@ def run(arguments: Sequence[str]):
     found = find_experiments()
     if set(arguments[:1]) & {"-h", "--help"}:
         print(f"usage: python -m seq2slim run NAME [options]\n\nNAME is one of {', '.join(found)}.")
-        print("run NAME --help tells its claim and its options, run NAME --help-all everything.")
+        print("run NAME --help shows its claim and its options, run NAME --help-all everything.")
         return
     if not arguments or arguments[0].startswith("-"):
         raise UserError(f"run which experiment? There are: {', '.join(found)}")
@@ -33,15 +35,18 @@ def run(arguments: Sequence[str]):
     if name not in found:
         raise UserError(f"no experiment {name!r}; {nearest(name, found)}")
     runs = runs_folder().absolute()
-    keep_compiled(runs / "xla-cache")
+    keep_compiled(runs / XLA_CACHE)
     if str(Path.cwd()) not in sys.path:
         sys.path.insert(0, str(Path.cwd()))
     module = importlib.import_module(found[name].module)
-    default = module.start(rest) if hasattr(module, "start") else module.Config()
+    options_module = sys.modules[module.Config.__module__]  # experiments of one study share a Config
+    own = {name: getattr(options_module, name, None) for name in ("start", "smoke", "TAKES_PUBLISHED_ROWS")}
+    own |= {name: getattr(module, name) for name in own if hasattr(module, name)}
+    default = own["start"](rest) if own["start"] else module.Config()
     if "--smoke" in rest:
-        default = module.smoke(default)
+        default = own["smoke"](default)
     options, config = parse(f"run {name}", module.__doc__, rest, RunOptions(), default)
-    if options.use_published and not getattr(module, "TAKES_PUBLISHED_ROWS", False):
+    if options.use_published and not own["TAKES_PUBLISHED_ROWS"]:
         raise UserError(f"{name} computes every row: it does not take --use-published")
     if options.smoke and options.publish:
         raise UserError("--smoke and --publish exclude each other: SMOKE rows are never published")

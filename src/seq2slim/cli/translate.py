@@ -1,4 +1,4 @@
-"""`translate`: a filter from lines to lines."""
+"""`translate`: a filter that translates lines."""
 
 import sys
 from collections import Counter
@@ -12,34 +12,34 @@ from seq2slim.cli.options import parse
 from seq2slim.data.corpora.lines import forgiving_lines
 from seq2slim.decoding.length_penalty import LengthPenalty
 from seq2slim.errors import UserError
-from seq2slim.inference.translator import WINDOW, Hypothesis
+from seq2slim.inference.translator import WINDOW, Hypothesis, Replacement
 
-DESCRIPTION = """Translates standard input to standard output: for each line one, in order, whatever it holds.
+DESCRIPTION = """Translates standard input to standard output: one line for each line, in order, whatever it contains.
 
     python -m seq2slim translate --run runs/retrain-... < in.txt > out.txt
     python -m seq2slim translate --model model.slim < in.txt > out.txt
 
-Memory does not grow with the input. What is done to odd lines is told on standard error. Options that are not given
-are those of the recipe whose model is most like this one."""
+Memory does not grow with the input. Changes to odd lines are reported on stderr. Options that are not given are those
+of the recipe with the most similar model."""
 
 
 @dataclass(frozen=True)
 class Options:
-    """How it translates.
+    """Options of translate.
 
     Attributes:
-      run: folder of a trained, pruned or retrained model.
-      model: a sparse model file, made by export; in place of --run.
-      beam: hypotheses kept a sentence; 1 is greedy, and fast.
-      n_best: print exactly so many lines an input line, best first; blank where the search finds fewer.
+      run: run directory of a trained, pruned or retrained model.
+      model: a sparse model file, made by export, instead of --run.
+      beam: hypotheses per sentence; 1 is greedy, and fast.
+      n_best: print exactly this many lines per input line, best first; blank if the search finds fewer.
       scores: print the score (log-probability by length penalty) and a tab before each translation.
-      replace_unknown: for <unk>, the source word attended to (copy), its translation in a dictionary learnt from the
-        model's attention over its training set and kept in the run (dictionary), or leave it (no).
+      replace_unknown: replace <unk> by the attended source word (copy) or by its translation in a dictionary that is
+        learnt from the attention over the training set and kept in the run (dictionary), or keep it (no).
       length_penalty: none, gnmt (Wu et al. 2016) or power, of the length in tokens.
       alpha: exponent of the length penalty; 0 is none.
-      limits: shortest and longest translation, half to one and a half times the source (paper), or wider.
+      limits: shortest and longest translation: half to one and a half times the source (paper), or wider.
       batch_size: sentences searched together.
-      window: lines read ahead, to be sorted by length; at a terminal 1.
+      window: lines read ahead and sorted by length; 1 at a terminal.
     """
 
     run: Path | None = None
@@ -47,7 +47,7 @@ class Options:
     beam: int | None = None
     n_best: int | None = None
     scores: bool = False
-    replace_unknown: Literal["copy", "dictionary", "no"] | None = None
+    replace_unknown: Replacement | None = None
     length_penalty: Literal["none", "gnmt", "power"] | None = None
     alpha: float | None = None
     limits: Literal["paper", "wide"] | None = None
@@ -85,7 +85,7 @@ def run(arguments: Sequence[str]):
 
 
 def write(found: Iterator[list[Hypothesis]], out: BinaryIO, scores: bool, flush: bool = False):
-    """One line a hypothesis, each whole in one write."""
+    """Writes one line per hypothesis, each in one write."""
     for hypotheses in found:
         for text, score, _ in hypotheses:
             out.write((f"{score:.4f}\t{text}\n" if scores else f"{text}\n").encode())
@@ -95,7 +95,7 @@ def write(found: Iterator[list[Hypothesis]], out: BinaryIO, scores: bool, flush:
 
 
 class OddLines:
-    """Tells on standard error what was done to lines: the first of each kind at once, the others counted."""
+    """Reports changes to odd lines on stderr: the first of each kind at once, the others as a count."""
 
     def __init__(self):
         self._first: dict[str, int] = {}

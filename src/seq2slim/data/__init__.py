@@ -1,4 +1,4 @@
-"""Text to fixed-shape batches: corpora, vocabularies, token ids on disk, and which sentence stands in which batch.
+"""Text to fixed-shape batches: corpora, vocabularies, token ids on disk, and the plan of batches.
 
 Nothing here imports jax.
 """

@@ -1,4 +1,4 @@
-"""Batches of fixed shapes, and the plan that says which sentences stand in which batch of which epoch."""
+"""Batches of fixed shapes, and the plan of which sentences are in which batch of which epoch."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from seq2slim.data.tokenised import TokenisedSide, TokenisedSplit
 from seq2slim.special_ids import BOS, EOS, PAD
 
 Shape = tuple[int, int]  # (S, T)
-Plan = list[tuple[Shape, np.ndarray]]  # a step each: its shape and its rows int64[<= B] in the split
+Plan = list[tuple[Shape, np.ndarray]]  # for each step its shape and its rows int64[<= B] of the split
 
 
 @dataclass(frozen=True)
 class BatchConfig:
     """How sentences become batches.
 
-    batch_size: B, sentence pairs a batch.
-    reverse_source: the source is read backwards, padded on the left: its first word is the encoder's last input.
-    shapes: at most so many padded shapes in training; each is compiled once.
+    batch_size: B, sentence pairs per batch.
+    reverse_source: reverse the source and pad it on the left: its first word is the encoder's last input.
+    shapes: most padded shapes in training; each is compiled once.
     """
 
     batch_size: int = 64
@@ -36,19 +36,19 @@ class BatchConfig:
 
 
 class Batch(NamedTuple):
-    """B sentence pairs, padded with PAD; a row with id -1 only fills the batch up and is all PAD."""
+    """B sentence pairs, padded with PAD; a row with id -1 fills the batch and is all PAD."""
 
-    source: np.ndarray  # int32[B, S]: w1 .. wm, right-padded; wm .. w1, left-padded, when the model reads backwards
+    source: np.ndarray  # int32[B, S]: w1 .. wm, right-padded; or wm .. w1, left-padded, with `reverse_source`
     target_in: np.ndarray  # int32[B, T]: BOS w1 .. wn
     target_out: np.ndarray  # int32[B, T]: w1 .. wn EOS
     ids: np.ndarray  # int32[B]: line number in the split's files, from 0
 
 
 def plan_epoch(lengths: np.ndarray, config: BatchConfig, seed: int, epoch: int) -> Plan:
-    """The batches of one epoch of training in their order; a pure function of the arguments.
+    """The batches of one training epoch in order; a pure function of the arguments.
 
     The pairs are shuffled, sorted (stably) by the shape they need and cut into batches, whose order is shuffled.
-    Every pair stands in exactly one batch, only one batch is short, and every epoch has ceil(N / B) steps.
+    Every pair is in exactly one batch, at most one batch is short, and every epoch has ceil(N / B) steps.
 
     Args:
       lengths: int[N, 2], source and target tokens of each pair, without BOS and EOS.
@@ -66,12 +66,12 @@ def plan_epoch(lengths: np.ndarray, config: BatchConfig, seed: int, epoch: int) 
 
 
 def plan_evaluation(lengths: np.ndarray, config: BatchConfig, targets: bool = True, step: int = 4) -> Plan:
-    """Batches of all pairs in order of length, where the shape a pair is padded to depends on its own length alone.
+    """Batches of all pairs in order of length; the padded shape of a pair depends on its length alone.
 
     Args:
       lengths: as in `plan_epoch`.
-      targets: False plans for decoding: shapes (S, 0) that depend on the source alone.
-      step: between the widths, as in `ladder`.
+      targets: if False, plan for decoding: shapes (S, 0) that depend on the source alone.
+      step: between widths, as in `ladder`.
     """
     widths = _widths(lengths)
     widths = widths.max(axis=1) if targets else widths[:, 0]
@@ -90,9 +90,9 @@ def plan_evaluation(lengths: np.ndarray, config: BatchConfig, targets: bool = Tr
 
 
 def make_batch(split: TokenisedSplit, rows: np.ndarray, shape: Shape, config: BatchConfig) -> Batch:
-    """The pairs `rows` of `split`, padded to `shape` and filled to `config.batch_size` rows; T = 0: no targets.
+    """The pairs `rows` of `split`, padded to `shape` and filled to `config.batch_size` rows; no targets if T = 0.
 
-    Raises: ValueError if a pair does not fit the shape or there are more rows than the batch holds.
+    Raises: ValueError if a pair does not fit the shape, or there are more rows than `config.batch_size`.
     """
     source_width, target_width = shape
     if len(rows) > config.batch_size:
@@ -113,12 +113,12 @@ def make_batch(split: TokenisedSplit, rows: np.ndarray, shape: Shape, config: Ba
 
 
 def steps_per_epoch(pairs: int, config: BatchConfig) -> int:
-    """Steps of each epoch of training on so many pairs."""
+    """Steps per training epoch with `pairs` pairs."""
     return -(-pairs // config.batch_size)
 
 
 def train_batches(split: TokenisedSplit, config: BatchConfig, seed: int, step: int = 0) -> Iterator[Batch]:
-    """Training batches without end, from step `step` (counted from 0 over all epochs) on.
+    """Endless training batches, starting at step `step` (counted from 0 over all epochs).
 
     Raises: ValueError if the split is empty.
     """
@@ -135,19 +135,19 @@ def train_batches(split: TokenisedSplit, config: BatchConfig, seed: int, step: i
 def evaluation_batches(
     split: TokenisedSplit, config: BatchConfig, targets: bool = True, rows: np.ndarray | None = None, step: int = 4
 ) -> Iterator[Batch]:
-    """Every pair of the split once, or the pairs `rows` int64[n] alone, as `plan_evaluation` orders them."""
+    """Every pair of the split once, or only the pairs `rows` int64[n], in the order of `plan_evaluation`."""
     rows = np.arange(len(split)) if rows is None else np.asarray(rows)
     for shape, chosen in plan_evaluation(split.lengths[rows], config, targets, step):
         yield make_batch(split, rows[chosen], shape, config)
 
 
 def _widths(lengths: np.ndarray) -> np.ndarray:
-    """int64[N, 2]: columns that each pair needs; a target has one more than words, for BOS or EOS."""
+    """int64[N, 2]: columns that each pair needs; a target needs one more than its words, for BOS or EOS."""
     return np.asarray(lengths, np.int64).reshape(-1, 2) + np.array([0, 1])
 
 
 def _cut(rows: np.ndarray, needed: np.ndarray, shapes: np.ndarray, batch_size: int) -> Plan:
-    """`rows`, ascending in the shape they need, cut into batches of the shape of their last row."""
+    """`rows`, sorted by the shape they need, cut into batches with the shape of their last row."""
     starts = range(0, len(rows), batch_size)
     chunks = [rows[start : start + batch_size] for start in starts]
     as_tuples = [(int(source), int(target)) for source, target in shapes]
@@ -155,7 +155,7 @@ def _cut(rows: np.ndarray, needed: np.ndarray, shapes: np.ndarray, batch_size: i
 
 
 def _gather(side: TokenisedSide, rows: np.ndarray, batch_size: int, width: int, backwards: bool) -> np.ndarray:
-    """int32[B, width]: the sentences `rows`, padded on the right; read backwards, so padded on the left, if asked."""
+    """int32[B, width]: the sentences `rows`, padded on the right; or reversed, so padded on the left."""
     starts, ends = side.offsets[rows], side.offsets[rows + 1]
     if len(rows) and (ends - starts).max() > width:
         raise ValueError(f"a sentence of {(ends - starts).max()} tokens does not fit {width} columns")

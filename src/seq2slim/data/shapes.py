@@ -1,4 +1,4 @@
-"""Which padded widths (S, T) batches come in: few, for each is one compilation, yet close to the sentences."""
+"""Padded shapes (S, T) of batches: few, since each is compiled once, yet close to the sentences."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import numpy as np
 def ladder(longest: int, step: int = 4) -> np.ndarray:
     """int64[n]: the fixed widths 4, 8, ..., 32, then about 1.25 times more each, up to the first >= `longest`.
 
-    A width from here depends on a sentence's own length and on nothing else in its corpus. `step` is between even
-    widths; a multiple of 4 gives fewer.
+    The width of a sentence depends on its length alone, not on the corpus. `step` is the step between the even widths;
+    a multiple of 4 gives fewer.
     """
     return _widths(longest, step=step, even_to=32, growth=1.25)
 
@@ -17,18 +17,18 @@ def ladder(longest: int, step: int = 4) -> np.ndarray:
 def fit_shapes(widths: np.ndarray, most: int, target_cost: float = 2.0) -> np.ndarray:
     """At most `most` nested shapes (S_1, T_1) <= (S_2, T_2) <= ... that pad the given pairs the least.
 
-    Each pair goes into the first shape that holds both its sides; the sum over pairs of S_k + target_cost * T_k is
-    minimal among the chains on a grid of even widths (coarser past 32) of which no shape but the last is lopsided: its
-    longer side is at most twice the shorter one and 8 more. By dynamic programming: where F(p) is the number of pairs
-    that grid point p holds, a chain costs sum_k (F(p_k) - F(p_{k-1})) * cost(p_k).
+    Each pair goes into the first shape that holds both its sides. The sum over pairs of S_k + target_cost * T_k is
+    minimal among chains on a grid of even widths (coarser past 32) where no shape but the last is lopsided, that is,
+    max(S, T) <= 2 min(S, T) + 8. By dynamic programming: with F(p) the number of pairs that grid point p holds, a chain
+    costs sum_k (F(p_k) - F(p_{k-1})) * cost(p_k).
 
     Multi30k (unigram 4k) in 10 such shapes: 83% of the source positions and 90% of the target positions are tokens;
-    in one ladder of 11 widths for both sides 77% and 88%.
+    with one ladder of 11 widths for both sides, 77% and 88%.
 
     Args:
       widths: int[N, 2], the columns that each pair needs, N >= 1: source tokens, target tokens + 1.
-      most: how many shapes, at least 1.
-      target_cost: time of a target position in source positions; the softmax makes it dearer.
+      most: number of shapes allowed, at least 1.
+      target_cost: time of a target position, in source positions; the softmax makes it more expensive.
     Returns: int64[n, 2] with n <= most, ascending; the last one holds every pair.
     """
     grid = [_widths(int(longest), step=2, even_to=32, growth=1.1) for longest in widths.max(axis=0)]

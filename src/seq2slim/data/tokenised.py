@@ -14,7 +14,7 @@ from seq2slim.data.corpora import SPLITS
 from seq2slim.errors import UserError
 from seq2slim.files import file_sha256
 
-LONGEST = 1000  # tokens a side of a valid or test sentence; what comes after is cut
+LONGEST = 1000  # tokens per side of a valid or test sentence; the rest is cut
 MANIFEST = "manifest.json"
 SIDES = ("source", "target")
 ARRAYS = {"lines": np.int64} | {f"{s}.{n}": d for s in SIDES for n, d in (("ids", np.int32), ("offsets", np.int64))}
@@ -29,7 +29,7 @@ class TokenisedSide:
 
     @staticmethod
     def of(sentences: Sequence[Sequence[int]]) -> TokenisedSide:
-        """The ids of sentences that are in memory."""
+        """The ids of sentences in memory."""
         lengths = np.fromiter(map(len, sentences), np.int64, len(sentences))
         ids = np.fromiter(itertools.chain.from_iterable(sentences), np.int32, lengths.sum())
         return TokenisedSide(ids, np.concatenate([[0], lengths.cumsum()]))
@@ -49,11 +49,11 @@ class TokenisedSide:
 
 @dataclass(frozen=True)
 class TokenisedSplit:
-    """N sentence pairs. `lines` int64[N] is each one's line number (from 0) in the corpus' files.
+    """N sentence pairs. lines: int64[N], the line number (from 0) of each in the corpus files.
 
-    counts: `pairs` kept, those with an `empty` side (dropped from train, kept in valid and test), dropped as `too_long`
-    (train only), `cut` (valid and test only), and of each side, as in `source_tokens` and `source_unknown`, all tokens
-    and the unknown ones.
+    counts: `pairs` kept; pairs with an `empty` side (dropped from train, kept in valid and test), dropped as `too_long`
+    (train only) or `cut` (valid and test only); and for each side its tokens and its unknown tokens, as
+    `source_tokens` and `source_unknown`.
     """
 
     source: TokenisedSide
@@ -63,7 +63,7 @@ class TokenisedSplit:
 
     @staticmethod
     def of(sources: Sequence[Sequence[int]], targets: Sequence[Sequence[int]] | None = None) -> TokenisedSplit:
-        """Sentences that are in memory, each cut after `LONGEST` tokens; without targets, for decoding."""
+        """Sentences in memory, each cut after `LONGEST` tokens; without targets for decoding."""
         sides = (sources, targets or [()] * len(sources))
         cut = (TokenisedSide.of([ids[:LONGEST] for ids in side]) for side in sides)
         return TokenisedSplit(*cut, np.arange(len(sources)), {"pairs": len(sources)})
@@ -88,7 +88,7 @@ class TokenisedCorpus:
 
     @property
     def dropped(self) -> str:
-        """What was dropped or cut, for people.
+        """What was dropped or cut, as a message.
 
         As in "train: 29,000 pairs, 3 empty and 12 too long dropped; valid: 1,014 pairs, 2 empty kept; ...".
         """
@@ -96,9 +96,9 @@ class TokenisedCorpus:
 
     @staticmethod
     def load(folder: Path) -> TokenisedCorpus:
-        """Maps the arrays that `tokenise` wrote, each read once for its SHA-256.
+        """Memory-maps the arrays that `tokenise` wrote, after a check of their SHA-256.
 
-        Raises: FileNotFoundError or UserError when they are not all there, or not as they were written.
+        Raises: FileNotFoundError or UserError if one is missing or has changed since it was written.
         """
         try:
             manifest = json.loads((Path(folder) / MANIFEST).read_text())
@@ -132,7 +132,7 @@ def _load_split(folder: Path, split: str, counts: Mapping[str, int], digests: Ma
 
 
 def counts_phrase(name: str, counts: Mapping[str, int]) -> str:
-    """What became of the pairs of one split, for people."""
+    """What became of the pairs of one split, as a message."""
     phrase = f"{name}: {counts['pairs']:,} pairs"
     if name != "train" and counts["empty"]:
         phrase += f", {counts['empty']:,} empty kept"

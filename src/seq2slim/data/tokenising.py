@@ -1,4 +1,4 @@
-"""Writes a corpus as token ids: a stream, in bounded memory, that becomes a folder of arrays when it is whole."""
+"""Tokenises a corpus into a folder of arrays: streamed, in bounded memory, and complete or absent."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from seq2slim.files import file_sha256, scratch_folder
 from seq2slim.special_ids import UNK
 
 _CHUNK = 8192  # lines encoded at once: bounds the memory
-_VERSION = 3  # of the arrays; another one is written anew
+_VERSION = 3  # of the arrays; arrays of another version are written again
 _COUNTS = (
     "pairs",
     "empty",
@@ -34,11 +34,11 @@ _Encoded = dict[int, tuple[list[int], list[int]]]  # ids of source and target by
 def tokenise(
     corpus: Corpus, source: Vocabulary, target: Vocabulary, folder: Path, max_length: int = 100
 ) -> TokenisedCorpus:
-    """The corpus as token ids in the folder `folder`, reused if it stands there already (same text, options).
+    """The corpus as token ids in `folder`; reused if they are there already, for the same text and options.
 
     From train, pairs with an empty side and pairs with more than `max_length` tokens on a side are dropped. Valid
-    and test keep every line, also where a side is empty (a source row of PAD alone, a target row of EOS alone); a side
-    is cut after `LONGEST` tokens. Runs in bounded memory; written beside `folder`, then renamed.
+    and test keep every line, even if a side is empty (a source row of only PAD, a target row of only EOS); a side is
+    cut after `LONGEST` tokens. Memory is bounded. The arrays are written next to `folder`, then renamed.
 
     Raises: UserError if no train pair is left.
     """
@@ -51,7 +51,7 @@ def tokenise(
         "max_length": max_length,
     }
     if _identity(folder) == identity:
-        with contextlib.suppress(OSError, ValueError):  # damaged: made anew
+        with contextlib.suppress(OSError, ValueError):  # damaged: tokenised again
             return TokenisedCorpus.load(folder)
     folder.parent.mkdir(parents=True, exist_ok=True)
     with scratch_folder(folder) as scratch:
@@ -132,9 +132,9 @@ def _chunks(pairs: Iterable[tuple[str, str]]) -> Iterator[tuple[int, list[tuple[
 
 
 class _GrowingArray:
-    """A one-dimensional .npy file that is written piece by piece.
+    """A one-dimensional .npy file that is written in pieces.
 
-    numpy pads the header so that the first axis can grow in place: it is written again, in the same size, at the end.
+    numpy pads the header so that the first axis can grow: at the end the header is written again, in the same size.
     """
 
     def __init__(self, path: Path, dtype: type):
@@ -145,7 +145,7 @@ class _GrowingArray:
 
     def append(self, values) -> None:
         values = np.asarray(values, self._dtype)
-        self._file.write(values.data)  # which, unlike tofile, says why it failed
+        self._file.write(values.data)  # unlike tofile, this says why it failed
         self._length += len(values)
 
     def __enter__(self) -> _GrowingArray:

@@ -1,4 +1,4 @@
-"""Beam search over any model that can take one step, and what surrounds it: lengths, constraints, unknown words."""
+"""Beam search over any model with a step function; length penalties and limits; unknown-word replacement."""
 
 from seq2slim.decoding.beam import beam_search
 from seq2slim.decoding.constraints import LIMITS, LengthLimits, paper_limits, wide_limits

@@ -1,18 +1,18 @@
-"""Batched beam search over any model that can take one step.
+"""Batched beam search over any model with a step function.
 
-The rules, for one sentence (rows of a batch never influence one another):
+The rules for one sentence (rows of a batch do not influence one another):
 
 - K live hypotheses are extended by every token. The candidates are ranked by log-probability, ties by lowest
   (slot, token). A candidate that ends in EOS is finished if it ranks among the first K of *all* candidates; the K best
-  others live on. So the live beam stays K wide, and K = 1 is greedy search.
+  others stay live. So the live beam stays K wide, and K = 1 is greedy search.
 - The K finished hypotheses with the best ranking score (log-probability / length penalty) are kept, frozen; ties go to
   the one that finished first.
-- The sentence is done when K hypotheses are finished and no live one has a better ranking score, at its present length,
-  than the worst of them. Without a length penalty nothing better could follow: log-probabilities only fall. With one
-  this is a heuristic: a live hypothesis may come to rank better as it grows, and is then not found.
-- Lengths count EOS. Below the minimum length EOS cannot be emitted; at the maximum length nothing else can be, and its
-  true log-probability counts. Every returned hypothesis therefore ends in EOS. The maximum wins over the minimum.
-- A NaN or -inf log-probability is a dead candidate: never chosen, never revived.
+- The sentence is done when K hypotheses are finished and no live one has a better ranking score, at its current length,
+  than the worst of them. Without a length penalty this is exact, since log-probabilities only fall. With one it is a
+  heuristic: a live hypothesis whose rank would improve as it grows is not found.
+- Lengths count EOS. Below the minimum length EOS cannot be emitted; at the maximum length only EOS can be, with its
+  true log-probability. Every returned hypothesis therefore ends in EOS. The maximum wins over the minimum.
+- A NaN or -inf log-probability is a dead candidate, never chosen.
 """
 
 from collections.abc import Callable
@@ -57,21 +57,21 @@ def beam_search(
     Args:
       step: `step(carry, tokens int32[B*K]) -> (logits [B*K, V], carry, attention int32[B*K])`; row b*K + k is slot k of
         sentence b. `attention` is the most attended padded source position, -1 for a model without attention.
-        What never changes along a hypothesis (the encoder's memory, [B, S, H]) does not belong in the carry: `step`
+        What is constant along a hypothesis (the encoder's memory, [B, S, H]) does not belong in the carry: `step`
         closes over it and reshapes its queries to [B, K, H], so memory is neither repeated K times nor reordered.
-      carry: what the model remembers before the first token; a pytree of arrays with leading axis B, repeated K times
-        here and reordered after every step.
-      beam: K, hypotheses kept a sentence.
+      carry: the model's state before the first token; a pytree of arrays with leading axis B, repeated K times here and
+        reordered after every step.
+      beam: K, hypotheses kept per sentence.
       max_steps: T, most tokens of any hypothesis, EOS included.
       pad: id that fills the result after EOS. Never emitted.
       bos: id fed at the first step. Never emitted.
       eos: id that ends a hypothesis. May equal `bos` or `pad`.
       min_length: int32[B] or an int, fewest tokens including EOS; the default 2 forbids an empty output.
       max_length: int32[B] or an int, most tokens including EOS, at most (and by default) `max_steps`. A sentence with 0
-        is switched off (a filling row): it gets no hypothesis and costs no step.
+        is skipped (a filling row): it gets no hypothesis and costs no step.
       length_penalty: how length enters the ranking score.
-      normalise: take the log-softmax of `logits` over V. If False they are added up as they are.
-      chunk: steps between two looks at whether all sentences are done.
+      normalise: take the log-softmax of `logits` over V; if False, sum the logits unchanged.
+      chunk: steps between checks whether all sentences are done.
     Returns: BeamResult with axes [B, K] and [B, K, T].
     Raises: ValueError for a beam, max_steps or chunk below 1, an empty carry, or an `eos` that is not among the V ids.
     """
@@ -86,7 +86,7 @@ def beam_search(
     max_length = jnp.asarray(max_steps if max_length is None else max_length, jnp.int32)
     max_length = jnp.minimum(jnp.broadcast_to(max_length, (batch,)), max_steps)
     min_length = jnp.minimum(jnp.asarray(min_length, jnp.int32), max_length)
-    banned = sorted({pad, bos, eos})  # EOS is ranked apart from the tokens that live on
+    banned = sorted({pad, bos, eos})  # EOS is ranked apart from the other tokens
     row = jnp.arange(batch, dtype=jnp.int32)[:, None] * beam
 
     def advance(state: _State, _) -> tuple[_State, Trace]:
@@ -105,8 +105,8 @@ def beam_search(
         open_ids = jnp.all(ids[:, None] != jnp.asarray(banned, jnp.int32), axis=-1)  # bool[V]
         may_go_on = open_ids & (length < max_length)[:, None, None]
         total = jnp.where(may_go_on, total, -jnp.inf).reshape(batch, beam * vocabulary)
-        # The barrier halves the search's own time on CPU: without it XLA works the winners out anew in each of the
-        # small operations below, and for every number of the carry that is reordered.
+        # The barrier halves the time of the search on CPU: without it XLA recomputes the winners in each of the small
+        # operations below, and for every number of the carry that is reordered.
         live, index = jax.lax.optimization_barrier(top_k(total, beam))
         parent, token = index // vocabulary, index % vocabulary
 
@@ -142,7 +142,7 @@ def beam_search(
         state, _ = loop
         return (state.t < max_steps) & jnp.any(state.live > -jnp.inf)
 
-    first = jnp.where(max_length > 0, 0.0, -jnp.inf)  # one live hypothesis a sentence: the empty one
+    first = jnp.where(max_length > 0, 0.0, -jnp.inf)  # one live hypothesis per sentence: the empty one
     nothing = jnp.full(shape, -jnp.inf)
     start = _State(
         t=jnp.int32(0),
@@ -165,7 +165,7 @@ def _log_probs(logits: jax.Array, normalise: bool) -> jax.Array:
 
 
 def _ahead(others: jax.Array, other_index: jax.Array, mine: jax.Array, my_index: jax.Array) -> jax.Array:
-    """How many of `others` rank before each of `mine`, by value, then lowest index: int32[B, K], from [B, K] each."""
+    """How many `others` rank before each of `mine`, by value, then lowest index: int32[B, K], from [B, K] each."""
     others, other_index = others[:, None, :], other_index[:, None, :]
     mine, my_index = mine[:, :, None], my_index[:, :, None]
     before = (others > mine) | ((others == mine) & (other_index < my_index))

@@ -1,8 +1,8 @@
-"""How short and how long a translation may be, as functions of the source length.
+"""Limits on the length of a translation, as functions of the source length.
 
-Source lengths count tokens without EOS (there is none on the source side); limits count tokens of the translation with
-its EOS, as `beam_search` does. All functions take an int, a numpy or a jax integer array and give the same kind back.
-A source of length 0 (an empty line, a filling row) gets the limits 0, 0: no translation is searched for.
+Source lengths count tokens without EOS (the source has none); limits count tokens of the translation including EOS, as
+`beam_search` does. All functions take an int, a numpy or a jax integer array and return the same type. A source of
+length 0 (an empty line, a filling row) gets the limits 0, 0: no translation is searched for.
 Every limit grows with the source length, so `limits(S).max_length` steps are enough for a batch padded to S.
 """
 
@@ -30,9 +30,9 @@ def paper_limits(source_length: Any) -> LengthLimits:
 
 
 def wide_limits(source_length: Any) -> LengthLimits:
-    """At least one word, and at most 3 S / 2 words or S + 10, whichever is more, and an EOS.
+    """At least one word, at most the larger of 3 S / 2 and S + 10 words, and an EOS.
 
-    The ten words leave room where short sources have long translations; the limit is there to end runaway repetition.
+    The ten words allow long translations of short sources; the limit ends runaway repetition.
 
     Args:
       source_length: int32[B] or an int, tokens.

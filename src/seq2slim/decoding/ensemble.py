@@ -1,4 +1,4 @@
-"""Several models as one: the mean of their probabilities."""
+"""Ensembles: the mean of several models' probabilities."""
 
 from collections.abc import Sequence
 
@@ -7,7 +7,7 @@ import jax.numpy as jnp
 
 
 def mean_of_probabilities(logits: Sequence[jax.Array]) -> jax.Array:
-    """log of the mean of the models' softmaxes: logits whose softmax is that mean; those of one model unchanged.
+    """log of the mean of the models' softmaxes: logits whose softmax is that mean. One model's logits stay unchanged.
 
     Args: logits: f32[..., V] of each model, over the same words.
     """

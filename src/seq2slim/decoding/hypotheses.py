@@ -1,4 +1,4 @@
-"""What a search returns, and how hypotheses are read back from the trace that the search leaves."""
+"""The result of a search, and how hypotheses are read back from its trace."""
 
 from typing import NamedTuple
 
@@ -9,23 +9,23 @@ import jax.numpy as jnp
 class BeamResult(NamedTuple):
     """The K best hypotheses of each sentence, best first.
 
-    A place that no hypothesis fills (fewer than K exist, or the row was switched off by a maximum length of 0) has
-    length 0, only PAD tokens, and log_prob and score -inf.
+    A place without a hypothesis (fewer than K exist, or the row has a maximum length of 0) has length 0, only PAD
+    tokens, and log_prob and score -inf.
     """
 
     tokens: jax.Array  # int32[B, K, T], EOS included, PAD afterwards
-    log_prob: jax.Array  # f32[B, K], nats, the plain sum over the tokens including EOS
-    score: jax.Array  # f32[B, K], what the ranking went by: log_prob / length penalty
+    log_prob: jax.Array  # f32[B, K], nats, the sum over the tokens including EOS
+    score: jax.Array  # f32[B, K], the ranking score: log_prob / length penalty
     length: jax.Array  # int32[B, K], tokens including EOS
     attention: jax.Array  # int32[B, K, T], padded source position attended to most for each token, -1 after the end
 
 
 class Trace(NamedTuple):
-    """What every step of the search did, time-first. Slot k at step t is the k-th live hypothesis after that step."""
+    """The choices of every search step, time-first. Slot k at step t is the k-th live hypothesis after that step."""
 
-    token: jax.Array  # int32[T, B, K], token that made slot k
-    parent: jax.Array  # int32[T, B, K], slot of step t - 1 which it extended
-    attention: jax.Array  # int32[T, B, K], attention argmax of slot k of step t - 1, with which it was extended
+    token: jax.Array  # int32[T, B, K], last token of slot k
+    parent: jax.Array  # int32[T, B, K], slot of step t - 1 that it extended
+    attention: jax.Array  # int32[T, B, K], attention argmax at step t of slot k of step t - 1
 
 
 class Finished(NamedTuple):
@@ -34,7 +34,7 @@ class Finished(NamedTuple):
     score: jax.Array  # f32[B, K]
     log_prob: jax.Array  # f32[B, K]
     end: jax.Array  # int32[B, K], step that emitted EOS
-    parent: jax.Array  # int32[B, K], slot of step end - 1 which EOS extended
+    parent: jax.Array  # int32[B, K], slot of step end - 1 that EOS extended
 
 
 def n_best(result: BeamResult, count: int) -> BeamResult:

@@ -1,4 +1,4 @@
-"""How the length of a hypothesis enters its rank."""
+"""Length penalties of the ranking score."""
 
 import dataclasses
 from typing import Literal, get_args
@@ -17,7 +17,7 @@ class LengthPenalty:
 
     none: lp = 1 (Luong et al. 2015, and every preset named after a paper).
     gnmt: lp = ((5 + length) / 6) ** alpha (Wu et al. 2016, eq. 14).
-    power: lp = length ** alpha; alpha = 1 ranks by mean log-probability of a token.
+    power: lp = length ** alpha; alpha = 1 ranks by mean log-probability per token.
     """
 
     kind: Kind = "none"

@@ -1,4 +1,4 @@
-"""How a search is done, as one dataclass."""
+"""Configuration of a search."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -10,11 +10,11 @@ from seq2slim.errors import UserError
 
 @dataclass(frozen=True)
 class SearchConfig:
-    """How translations are searched for.
+    """Options of beam search.
 
     Attributes:
-      beam: K, hypotheses kept a sentence; 1 is greedy.
-      length_penalty: how length enters the ranking score; none for the papers.
+      beam: K, hypotheses kept per sentence; 1 is greedy.
+      length_penalty: how length enters the ranking score; the papers use none.
       limits: shortest and longest translation: the paper's 0.5 to 1.5 times the source, or at least source + 10 (wide).
       replace_unknown: copy the attended source word in place of <unk>.
       batch_size: sentences searched together.

@@ -1,25 +1,25 @@
-"""The k best of very many candidates, exactly, without sorting them all."""
+"""The exact top k of many candidates, without sorting them all."""
 
 import math
 
 import jax
 import jax.numpy as jnp
 
-# Below this many candidates one `lax.top_k` is as fast as two smaller ones.
+# Up to this many candidates one `lax.top_k` is as fast as two smaller ones.
 DIRECT = 1024
 
 
 def top_k(values: jax.Array, k: int, group: int | None = None) -> tuple[jax.Array, jax.Array]:
-    """The k largest values of each row, best first, ties by lowest index; the same as a stable sort, exactly.
+    """The k largest values of each row, best first, ties by lowest index: exactly as in a stable sort.
 
-    Two levels: the row is cut into groups of consecutive candidates, and only the k groups with the largest maxima
-    (ties by lowest group) can hold a winner: each of them has a member that beats all members of any other group.
-    Those k * group candidates, kept in their original order, are then searched directly.
+    Two levels: the row is cut into groups of consecutive candidates. Only the k groups with the largest maxima (ties by
+    lowest group) can hold a winner: each has a member that beats all members of any other group. Those k * group
+    candidates, in their original order, are then searched directly.
 
     Args:
-      values: f32[B, N] without NaN, N >= k; -inf is an ordinary smallest value.
-      k: how many, static, at least 1.
-      group: candidates a group, static; by default about sqrt(N / k), which balances both levels.
+      values: f32[B, N] without NaN, N >= k; -inf is an ordinary value.
+      k: static, at least 1.
+      group: candidates per group, static; by default about sqrt(N / k), which balances both levels.
     Returns: (values f32[B, k], indices int32[B, k] into the row).
     Raises: ValueError if k is not in 1..N, or the group is below 1.
     """

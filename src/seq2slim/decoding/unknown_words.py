@@ -1,7 +1,7 @@
 """Unknown-word replacement: an emitted <unk> becomes a translation, or a copy, of the source word it attended to.
 
-Luong, Sutskever et al. 2015 ("Addressing the rare word problem"), aligned by attention as in Luong et al. 2015. A step
-after the search, on the host; the search and its scores see <unk> as any other token.
+Luong, Sutskever et al. 2015 ("Addressing the rare word problem"), aligned by attention as in Luong et al. 2015. Runs
+after the search, on the host; the search treats <unk> as any other token.
 """
 
 from collections.abc import Mapping, Sequence
@@ -10,13 +10,13 @@ import numpy as np
 
 
 def source_index(position: np.ndarray, source_length: int, padded_length: int, *, reversed_source: bool) -> np.ndarray:
-    """Which source token stands at a padded position of a batch.
+    """Index of the source token at a padded position of a batch.
 
     Args:
-      position: int array, padded positions, as in `BeamResult.attention`.
+      position: int array of padded positions, as in `BeamResult.attention`.
       source_length: tokens of the sentence, at most `padded_length`.
       padded_length: S, width of the batch.
-      reversed_source: the row reads backwards and is padded on the left; else it is padded on the right.
+      reversed_source: whether rows are reversed and padded on the left; otherwise they are padded on the right.
     Returns: int array like `position`: token index in the order of the text; -1 for padding and for positions outside.
     Raises: ValueError if the sentence is longer than the batch is wide.
     """
@@ -39,15 +39,15 @@ def replace_unknown_words(
     Args:
       tokens: T surfaces of a hypothesis, without EOS.
       unknown: T flags, True where the id is UNK.
-      aligned: T indices into `source_tokens` (see `source_index`); -1 keeps the token as it is.
+      aligned: T indices into `source_tokens` (see `source_index`); -1 keeps the token.
       source_tokens: surfaces of the source.
-      dictionary: most probable translation of a source word; None copies always.
+      dictionary: most probable translation of each source word; None always copies.
     Returns: T surfaces.
     Raises: ValueError if the lengths differ.
     """
     if not len(tokens) == len(unknown) == len(aligned):
         raise ValueError(
-            f"tokens, unknown and aligned must be of one length, got {len(tokens)}, {len(unknown)} and {len(aligned)}"
+            f"tokens, unknown and aligned must have equal lengths, got {len(tokens)}, {len(unknown)} and {len(aligned)}"
         )
     dictionary = dictionary or {}
     replaced = []

@@ -1,4 +1,4 @@
-"""What a student learns from: teacher corpora, the choice among n-best hypotheses, stored word distributions."""
+"""Training targets from teachers: teacher corpora, the choice among n-best hypotheses, stored word distributions."""
 
 from seq2slim.distillation.mode import mode_mass
 from seq2slim.distillation.n_best import Hypothesis, read_n_best

@@ -1,4 +1,4 @@
-"""How much of its probability a model puts on its own favourite output (Kim & Rush 2016, sec. 5.1 and table 1)."""
+"""Probability of the mode: how much a model gives its most probable output (Kim & Rush 2016, sec. 5.1, table 1)."""
 
 from typing import NamedTuple
 
@@ -8,18 +8,18 @@ import numpy as np
 class ModeMass(NamedTuple):
     """Means over sentences, as fractions of 1."""
 
-    mode: float  # p(w*): of the most probable hypothesis found
-    n_best: float  # of the K hypotheses found, together
+    mode: float  # p(w*), the most probable hypothesis found
+    n_best: float  # sum over the K hypotheses found
     sentences: int
 
 
 def mode_mass(log_probs: np.ndarray) -> ModeMass:
-    """p(w*) = mean over sentences of max_k exp(log p(w_k)), and the share of the n-best: mean of sum_k exp(log p(w_k)).
+    """p(w*) = mean over sentences of max_k exp(log p(w_k)), and the mass of the n-best: mean of sum_k exp(log p(w_k)).
 
-    Probabilities are averaged, not their logarithms. A beam finds the mode only approximately: state which.
+    Probabilities are averaged, not their logarithms. A beam finds the mode only approximately: report its width.
 
-    Args: log_probs: f32[N, K], nats of whole hypotheses, all different in a row, -inf where there is none.
-    Raises: ValueError for no sentence, or a log-probability that is above 0 or NaN.
+    Args: log_probs: f32[N, K], nats of whole hypotheses, distinct within a row, -inf where there is none.
+    Raises: ValueError without a sentence, or a log-probability that is above 0 or NaN.
     """
     log_probs = np.asarray(log_probs, np.float64)
     if log_probs.ndim != 2 or not log_probs.size:

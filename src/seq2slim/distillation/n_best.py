@@ -2,9 +2,9 @@
 
     17 ||| Ein Mann schläft . ||| log_prob= -3.25 length= 6 cut= 0 check= 1a2b3c4d ||| -1.5
 
-One hypothesis a line: number of its source line (from 0), text, features, ranking score; those of one source stand
-together, best first. `check` binds a hypothesis to its source: the head of a SHA-256 over line number, source, text and
-log-probability, so that one that was moved or changed is found without the teacher.
+One hypothesis per line: number of its source line (from 0), text, features, ranking score. Hypotheses of one source are
+consecutive, best first. `check` binds a hypothesis to its source: the first digits of a SHA-256 over line number,
+source, text and log-probability. With it, moved or changed hypotheses are detected without the teacher.
 """
 
 import hashlib
@@ -25,8 +25,8 @@ _FEATURES = re.compile(r"log_prob= (\S{1,30}) length= (\d{1,9}) cut= ([01]) chec
 class Hypothesis(NamedTuple):
     """One output of a teacher.
 
-    line: number of its source line, from 0. text: detokenised. log_prob: nats, EOS included. score: what the ranking
-    went by. length: tokens, EOS included. cut: whether the length limit ended it, and not the teacher.
+    line: number of its source line, from 0. text: detokenised. log_prob: nats, EOS included. score: the ranking score.
+    length: tokens, EOS included. cut: whether the length limit ended it, rather than the teacher.
     """
 
     line: int
@@ -38,13 +38,13 @@ class Hypothesis(NamedTuple):
 
 
 def check_of(hypothesis: Hypothesis, source: str) -> str:
-    """8 hex digits that fit this hypothesis of this source alone."""
+    """8 hex digits that identify this hypothesis of this source."""
     content = f"{hypothesis.line}\n{source}\n{hypothesis.text}\n{hypothesis.log_prob:.9g}"
     return hashlib.sha256(content.encode()).hexdigest()[:8]
 
 
 def to_line(hypothesis: Hypothesis, source: str) -> str:
-    """One line, without its end. Nine digits give a float32 back exactly."""
+    """One line, without its newline. Nine digits restore a float32 exactly."""
     features = (
         f"log_prob= {hypothesis.log_prob:.9g} length= {hypothesis.length} cut= {int(hypothesis.cut)} "
         f"check= {check_of(hypothesis, source)}"
@@ -53,7 +53,7 @@ def to_line(hypothesis: Hypothesis, source: str) -> str:
 
 
 def from_line(text: str) -> tuple[Hypothesis, str]:
-    """(hypothesis, its check) of a line. Raises: UserError if it is none."""
+    """(hypothesis, its check) of a line. Raises: UserError if the line is not a hypothesis."""
     number, _, rest = text.partition(SEPARATOR)
     parts = rest.rsplit(SEPARATOR, 2)
     found = _FEATURES.fullmatch(parts[1]) if len(parts) == 3 else None
@@ -68,7 +68,7 @@ def from_line(text: str) -> tuple[Hypothesis, str]:
 def read_n_best(path: Path) -> Iterator[tuple[int, list[Hypothesis]]]:
     """(line number, its hypotheses, best first), in the order of the file, streamed.
 
-    Raises: UserError naming file and line for what is no hypothesis.
+    Raises: UserError naming file and line where a line is not a hypothesis.
     """
 
     def parsed() -> Iterable[Hypothesis]:

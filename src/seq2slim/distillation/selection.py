@@ -21,11 +21,11 @@ def n_grams(tokens: Sequence[str]) -> list[Counter]:
 
 
 def sentence_bleu(hypothesis: Sequence[str], reference: Sequence[str]) -> float:
-    """Smoothed BLEU of one sentence, as the authors' code has it, in [0, 1].
+    """Smoothed BLEU of one sentence, as in the authors' code, in [0, 1].
 
     exp(1 - max(1, r / c)) prod_n p_n^(1/4) over n = 1..4 with p_n = matches / n-grams of the hypothesis. The k-th order
-    without a match counts 2^-k matches; an order that the hypothesis is too short for is left out of the product, while
-    the root stays a fourth.
+    without a match counts 2^-k matches. Orders longer than the hypothesis are left out of the product, while the
+    exponent stays 1/4.
 
     Args: hypothesis, reference: tokens.
     Returns: 0 for an empty hypothesis or reference.
@@ -50,13 +50,13 @@ def _halving(hypothesis: Sequence[str], reference: list[Counter], length: int) -
 
 
 def scorer(smoothing: Smoothing = "halving", tokenize: str = "13a") -> Callable[[str, str], float]:
-    """(hypothesis, reference), both as text -> smoothed sentence-BLEU in [0, 1]. A reference is read once.
+    """(hypothesis, reference), both as text -> smoothed sentence-BLEU in [0, 1]. Caches the last reference's counts.
 
     Args:
-      smoothing: `halving` is the authors' (see `sentence_bleu`), `sacrebleu` that of sacreBLEU's sentence-BLEU
-        ("exp", over the orders that the sentence has).
+      smoothing: `halving` is the authors' (see `sentence_bleu`), `sacrebleu` is sacreBLEU's sentence-BLEU ("exp", with
+        the effective order).
       tokenize: "13a" for plain text, "none" where both sides are tokenised.
-    Raises: UserError for another smoothing or tokenizer.
+    Raises: UserError for any other smoothing or tokenizer.
     """
     if tokenize not in ("13a", "none"):
         raise UserError(f"tokenize must be '13a' or 'none', got {tokenize!r}")
@@ -79,12 +79,12 @@ def scorer(smoothing: Smoothing = "halving", tokenize: str = "13a") -> Callable[
 
 
 def nearest(hypotheses: Sequence[str], reference: str, score: Callable[[str, str], float]) -> tuple[int, float]:
-    """(index, score) of the hypothesis with the highest score; of equal ones the teacher's favourite, the first.
+    """(index, score) of the hypothesis with the highest score; ties go to the first, the teacher's best.
 
-    Raises: UserError without any hypothesis.
+    Raises: UserError without a hypothesis.
     """
     if not hypotheses:
-        raise UserError("there is no hypothesis to choose from")
+        raise ValueError("there is no hypothesis to choose from")
     scores = [score(hypothesis, reference) for hypothesis in hypotheses]
     index = max(range(len(scores)), key=lambda i: (scores[i], -i))
     return index, scores[index]

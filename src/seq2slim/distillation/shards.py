@@ -1,11 +1,13 @@
-"""Long work in parts that survive a kill: each part is one file, whole or not there, and is made once.
+"""Shards: the results of long work in parts that survive a kill. Each part is one file, complete or absent.
 
-A shard is written by `files.written_whole`, so a restart makes what is missing, and ends with the same bytes.
+Shards are written by `files.written_whole`, so a restart computes only the missing ones and ends with the same bytes.
 """
 
 import itertools
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+
+SHARD_BATCHES = 32  # batches per shard: the most that a kill can cost
 
 
 def shard_path(folder: Path, index: int) -> Path:
@@ -14,19 +16,19 @@ def shard_path(folder: Path, index: int) -> Path:
 
 
 def missing_shards(folder: Path, count: int) -> list[int]:
-    """Which of `count` shards are not there yet, ascending."""
+    """Indices of the missing ones of `count` shards, ascending."""
     return [index for index in range(count) if not shard_path(folder, index).exists()]
 
 
 def split_evenly(items: list, size: int) -> list[list]:
-    """Runs of `size` items, the last one shorter. Raises: ValueError if size is below 1."""
+    """Runs of `size` items; the last may be shorter. Raises: ValueError if size is below 1."""
     if size < 1:
         raise ValueError(f"a shard holds at least 1 item, got {size}")
     return [items[start : start + size] for start in range(0, len(items), size)]
 
 
 def grouped(results: Iterable, sizes: Iterable[int]) -> Iterator[list]:
-    """`results` cut into lists of the given sizes, each as soon as it is full.
+    """`results` cut into lists of the given sizes, each yielded as soon as it is full.
 
     Raises: ValueError if the results end early.
     """

@@ -1,14 +1,14 @@
-"""A teacher corpus on disk: what a teacher says to every source line of a training corpus.
+"""A teacher corpus on disk: a teacher's translations of every source line of a training corpus.
 
     n_best.txt      the K best hypotheses of each line (`n_best.py`), in line order
-    target.txt      the best one as plain text, exactly one line a source line; empty where there is none
-    teacher.json    written last: who made it, how, from what, what was left out, size and SHA-256 of the files; of a
-                    jackknife with F teachers, `folds` F: line n is by the teacher number n modulo F
+    target.txt      the best one as plain text, exactly one line per source line; empty where there is none
+    teacher.json    written last: teachers, search and corpus, what was left out, size and SHA-256 of the files; for a
+                    jackknife with F teachers, `folds` F: line n is decoded by teacher n modulo F
 
-Of what was chosen from an n-best list, or left out of a text, there is target.txt, with its digest in teacher.json.
+Targets chosen from an n-best list, or a text with lines left out, have only target.txt and its teacher.json.
 
-Text and not token ids is what is kept: any toolkit can train on it. For training here it is tokenised again, and may
-come out in other pieces than the teacher emitted.
+Text is stored, not token ids, so any toolkit can train on it. Training here tokenises it again, possibly into other
+pieces than the teacher emitted.
 """
 
 import hashlib
@@ -36,16 +36,16 @@ def write_shard(path: Path, hypotheses: Iterable[Sequence[Hypothesis]], sources:
 
 
 def write_corpus(folder: Path, shards: Path, count: int, sources: Sequence[str], facts: dict[str, Any]) -> dict:
-    """Puts finished shards into line order as a teacher corpus.
+    """Writes the lines of finished shards in order, as a teacher corpus.
 
     Args:
-      folder: where to. shards: folder of `count` shards. sources: all source lines.
+      folder: output folder. shards: folder of `count` shards. sources: all source lines.
       facts: for the manifest: teachers, corpus, search, and which lines were to be decoded ("asked").
     Returns: the manifest.
-    Raises: UserError if a line stands in two shards.
+    Raises: UserError if a line is in two shards.
     """
-    place = np.full((len(sources), 2), -1, np.int64)  # of each line: its first byte among those of all shards, its end
-    with tempfile.TemporaryFile(dir=folder) as joined:  # there may be more shards than files that can be open at once
+    place = np.full((len(sources), 2), -1, np.int64)  # start and end of each line in `joined`
+    with tempfile.TemporaryFile(dir=folder) as joined:  # more shards may exist than files can be open at once
         end = 0
         for index in range(count):
             with open(shard_path(shards, index), "rb") as file:
@@ -58,7 +58,7 @@ def write_corpus(folder: Path, shards: Path, count: int, sources: Sequence[str],
                     joined.write(raw)
                     end += len(raw)
                     place[line, 1] = end
-            end += joined.write(b"\n")  # a line that goes on in the next shard is one that was decoded twice
+            end += joined.write(b"\n")  # separates shards: a line continued in the next shard was decoded twice
 
         def lines():
             for start, end in place:
@@ -71,9 +71,9 @@ def write_corpus(folder: Path, shards: Path, count: int, sources: Sequence[str],
 def write_lines(folder: Path, lines: Iterable[bytes], facts: dict[str, Any]) -> dict:
     """Writes a teacher corpus from the raw n-best of every source line in order (b"" where there is none).
 
-    Returns: the manifest, with what was counted: `lines`; `decoded`, with a hypothesis; `dropped`, without one, or with
-      an empty one, so that no student can learn from them (of a fold, among its own lines); `cut`, ended by the length
-      limit; `hypotheses`.
+    Returns: the manifest, with the counts `lines`; `decoded`, lines with a hypothesis; `dropped`, lines without one or
+      with an empty one, which no student sees (for a fold, only its lines count); `cut`, lines whose best hypothesis
+      was ended by the length limit; `hypotheses`.
     """
     counts = dict.fromkeys(("lines", "decoded", "dropped", "empty", "cut", "hypotheses"), 0)
     best: list[str] = []
@@ -99,9 +99,9 @@ def write_lines(folder: Path, lines: Iterable[bytes], facts: dict[str, Any]) -> 
 def write_target(
     folder: Path, lines: Iterable[str], facts: dict[str, Any] | None = None, files: Sequence[str] = (TARGET,)
 ) -> dict:
-    """Writes `target.txt`: what a student is to learn for each source line, empty for lines that it does not see.
+    """Writes `target.txt`: a student's target for each source line, empty for lines that it does not see.
 
-    Args: facts: for the manifest. files: that the manifest vouches for.
+    Args: facts: for the manifest. files: those whose digests the manifest lists.
     Returns: the manifest, written last.
     """
     with written_whole(folder / TARGET) as file:
@@ -112,22 +112,22 @@ def write_target(
 
 
 def checked(folder: Path, name: str) -> Path:
-    """The file `name` of a teacher corpus, if it is the one that was written. Raises: UserError if it is not."""
+    """Path of the file `name` of a teacher corpus. Raises: UserError if the file has changed since it was written."""
     if file_facts(folder / name) != read_manifest(folder).get("files", {}).get(name):
         raise UserError(f"{folder / name} has changed since it was written: remove {folder} and run the same again")
     return folder / name
 
 
 def read_manifest(folder: Path) -> dict:
-    """The manifest. Raises: UserError if there is none, or it is another thing."""
+    """The manifest. Raises: UserError if it is missing or not of this format."""
     try:
         manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
         if manifest["format"] != FORMAT:
             raise UserError(f"its format is {manifest['format']!r}")
     except FileNotFoundError:
-        raise UserError(f"{folder} is no finished teacher corpus: {MANIFEST} is missing") from None
+        raise UserError(f"{folder} is not a finished teacher corpus: {MANIFEST} is missing") from None
     except (ValueError, KeyError, TypeError) as error:
-        raise UserError(f"{folder / MANIFEST} is no manifest of {FORMAT!r}: {error}") from None
+        raise UserError(f"{folder / MANIFEST} is not a manifest of {FORMAT!r}: {error}") from None
     return manifest
 
 

@@ -1,10 +1,10 @@
 """A teacher's k most probable words at every target position of a training set, on disk.
 
     words.npy       int32[P, k], most probable first        log_probs.npy    f32[P, k], nats, over the whole vocabulary
-    offsets.npy     int64[N + 1]: pair i of the training set has the positions offsets[i] .. offsets[i + 1] - 1, one a
+    offsets.npy     int64[N + 1]: pair i of the training set has the positions offsets[i] .. offsets[i + 1] - 1, one per
                     target token and one for EOS                lines.npy    int64[N], each pair's line number
 
-What is left of the mass is not kept: a student renormalises (`losses.word_distillation.taught_distribution`).
+The remaining probability mass is not stored: a student renormalises (`losses.word_distillation.taught_distribution`).
 """
 
 from pathlib import Path
@@ -21,7 +21,7 @@ _FILES = {"words": np.int32, "log_probs": np.float32, "offsets": np.int64, "line
 
 
 def positions(target_lengths: np.ndarray) -> np.ndarray:
-    """int64[N + 1]: first position of each pair, and their number; a pair has one position more than target tokens."""
+    """int64[N + 1]: first position of each pair, then their total; a pair has one position more than target tokens."""
     return np.concatenate([[0], np.cumsum(np.asarray(target_lengths, np.int64) + 1)])
 
 
@@ -32,10 +32,10 @@ def write_shard(path: Path, rows: np.ndarray, words: np.ndarray, log_probs: np.n
 
 
 def write_store(folder: Path, shards: Path, count: int, target_lengths: np.ndarray, lines: np.ndarray, k: int) -> None:
-    """Puts finished shards into the order of the training set.
+    """Writes the store from finished shards, in the order of the training set.
 
-    Args: target_lengths, lines: int[N] of all pairs, each of which stands in one shard.
-    Raises: UserError if a pair stands in none.
+    Args: target_lengths, lines: int[N] of all pairs, each of which is in one shard.
+    Raises: UserError if a pair is in no shard.
     """
     offsets = positions(target_lengths)
     words, log_probs = np.full((offsets[-1], k), -1, np.int32), np.zeros((offsets[-1], k), np.float32)
@@ -44,14 +44,14 @@ def write_store(folder: Path, shards: Path, count: int, target_lengths: np.ndarr
             own = np.concatenate([np.arange(offsets[row], offsets[row + 1]) for row in shard["rows"]])
             words[own], log_probs[own] = shard["words"], shard["log_probs"]
     if (words < 0).any():
-        raise UserError(f"{(words[:, 0] < 0).sum()} target positions stand in no shard")
+        raise UserError(f"{(words[:, 0] < 0).sum()} target positions are in no shard")
     for name, array in zip(_FILES, (words, log_probs, offsets, np.asarray(lines, np.int64))):
         with written_whole(folder / f"{name}.npy") as file:
             np.save(file, array)
 
 
 class TopKStore:
-    """A store, memory-mapped. Raises: FileNotFoundError or UserError if it is not whole."""
+    """A memory-mapped store. Raises: FileNotFoundError or UserError if it is incomplete."""
 
     def __init__(self, folder: Path):
         arrays = {}
@@ -67,13 +67,13 @@ class TopKStore:
 
     @property
     def k(self) -> int:
-        """Words a position."""
+        """Words per position."""
         return self.words.shape[1]
 
     def of(self, batch) -> TopK:
-        """What the loss reads beside a `data.Batch`: TopK with [T, B, k], time first; padding holds words 0 .. k-1.
+        """The teacher's words for a `data.Batch`: TopK with [T, B, k], time first; padding holds words 0 .. k-1.
 
-        Raises: UserError if a line of the batch is not in the store, or has another number of target tokens there.
+        Raises: UserError if a line of the batch is not in the store, or has a different number of target tokens there.
         """
         size, steps = batch.target_out.shape
         words = np.broadcast_to(np.arange(self.k, dtype=np.int32), (size, steps, self.k)).copy()

@@ -1,4 +1,4 @@
-"""Is a teacher corpus what it says it is? Every line is checked, and some are decoded again."""
+"""Verification of a teacher corpus: every line is checked, and a sample is decoded again."""
 
 from collections.abc import Callable, Generator, Iterator, Sequence
 from pathlib import Path
@@ -7,8 +7,8 @@ from seq2slim.data.corpora import read_lines
 from seq2slim.distillation.n_best import Hypothesis, check_of, from_line
 from seq2slim.distillation.teacher_corpus import MANIFEST, N_BEST, TARGET, file_facts, read_manifest
 
-TOLERANCE = 1e-4  # relative, of a log-probability computed again: other threads add up in another order
-MOST = 20  # complaints; one damage may have thousands
+TOLERANCE = 1e-4  # relative error of a recomputed log-probability: the order of summation differs between threads
+MOST = 20  # complaints listed; a damaged file may cause thousands
 
 
 def verify(
@@ -18,17 +18,17 @@ def verify(
     decode: Callable[[list[int]], dict[int, list[Hypothesis]]] | None = None,
     sample: int = 32,
 ) -> list[str]:
-    """What is wrong with a teacher corpus, a sentence each; nothing is [].
+    """What is wrong with a teacher corpus, one sentence per problem; [] if nothing is.
 
-    Without a teacher: that both files are those the manifest vouches for, that every hypothesis stands at its own
-    source line, in order and unchanged, and that the plain text is the best of each. With one: that its identity is the
-    manifest's, and that a sample of lines, decoded again, gives the same.
+    Checked without a teacher: both files have the digests in the manifest; every hypothesis belongs to its source line,
+    in order and unchanged; the plain text is the best hypothesis of each line. Checked with a teacher: its identity is
+    that in the manifest, and a sample of lines, decoded again, gives the same result.
 
     Args:
       folder: folder of the corpus. sources: the source lines it was decoded from.
-      teachers: identities that it should be from; None accepts any.
-      decode: line numbers -> their n-best by the teachers that it should be from.
-      sample: lines to decode again, evenly spread; nothing is decoded of a corpus that is damaged.
+      teachers: the expected identities; None accepts any.
+      decode: line numbers -> their n-best by the expected teachers.
+      sample: number of lines to decode again, evenly spread; none are if the corpus is damaged.
     """
     complaints = list(_complaints(folder, sources, teachers, decode, sample))
     return complaints[:MOST] + ([f"and {len(complaints) - MOST} more"] if len(complaints) > MOST else [])
@@ -54,7 +54,7 @@ def _complaints(folder, sources, teachers, decode, sample) -> Iterator[str]:
 
 
 def _damages(folder: Path, manifest: dict, sources: Sequence[str], best: dict[int, Hypothesis]) -> Iterator[str]:
-    """What the files alone tell; fills `best` with the first hypothesis of each line."""
+    """Complaints about the files alone; fills `best` with the first hypothesis of each line."""
     for name in (N_BEST, TARGET):
         if not (folder / name).is_file():
             yield f"{name} is missing"
@@ -64,18 +64,18 @@ def _damages(folder: Path, manifest: dict, sources: Sequence[str], best: dict[in
     try:
         hypotheses = yield from _n_best_complaints(folder, sources, best)
         yield from _target_complaints(folder, sources, best)
-    except ValueError as error:  # a byte that is not UTF-8: no line after it can be told
+    except ValueError as error:  # a byte that is not UTF-8: the lines after it cannot be read
         yield f"damaged: {str(error).split(';')[0]}"
         return
     for what, found in (("decoded", len(best)), ("hypotheses", hypotheses)):
         if found != (counted := manifest.get("counts", {}).get(what)):
-            yield f"{N_BEST}: {what} are {found}, where {MANIFEST} counts {counted}"
+            yield f"{N_BEST}: {found} {what}, but {MANIFEST} counts {counted}"
 
 
 def _n_best_complaints(
     folder: Path, sources: Sequence[str], best: dict[int, Hypothesis]
 ) -> Generator[str, None, int]:  # fmt: skip
-    """Complaints about single hypotheses; fills `best` with the first of each line. Returns: lines of the file."""
+    """Complaints about single hypotheses; fills `best` with the first of each line. Returns: number of lines read."""
     last, number = -1, 0
     for number, text in enumerate(read_lines(folder / N_BEST), start=1):
         where = f"{N_BEST}, line {number}"
@@ -86,13 +86,13 @@ def _n_best_complaints(
             continue
         line = hypothesis.line
         if line >= len(sources):
-            yield f"{where}: it is of source line {line}, and there are {len(sources)}"
+            yield f"{where}: it is for source line {line}, but there are {len(sources)}"
             continue
         if line < last:
             yield f"{where}: source line {line} comes after {last}"
         last = max(last, line)
         if check_of(hypothesis, sources[line]) != check:
-            yield f"{where}: this is not what the teacher said to source line {line}"
+            yield f"{where}: this is not the teacher's hypothesis for source line {line}"
         best.setdefault(line, hypothesis)
     return number
 
@@ -115,5 +115,5 @@ def _decoded_again(chosen: list[int], again: dict[int, list[Hypothesis]], best: 
     if wrong := [line for line in chosen if differs(line)]:
         yield (
             f"decoded again, {len(wrong)} of {len(chosen)} lines come out otherwise, the first is source line "
-            f"{wrong[0]}: it is another teacher, or another search"
+            f"{wrong[0]}: another teacher, or another search"
         )

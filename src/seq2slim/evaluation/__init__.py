@@ -1,4 +1,4 @@
-"""How good a model is: perplexity, BLEU, and the translations BLEU is taken from."""
+"""Quality of a model: translation, BLEU and perplexity."""
 
 from seq2slim.evaluation.bleu import Bleu, PairedBootstrap, bleu, paired_bootstrap
 from seq2slim.evaluation.perplexity import Perplexity, corpus_perplexity

@@ -1,4 +1,4 @@
-"""BLEU by sacreBLEU, with its signature, and whether two systems differ."""
+"""BLEU by sacreBLEU, with its signature, and paired bootstrap tests."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -32,8 +32,8 @@ class PairedBootstrap(NamedTuple):
 
     baseline: Interval
     system: Interval
-    p_value: float  # of no difference between them
-    signature: str  # as of Bleu, with seed and number of resamples
+    p_value: float  # null hypothesis: no difference between them
+    signature: str  # as in Bleu, with seed and number of resamples
 
 
 def bleu(
@@ -42,7 +42,7 @@ def bleu(
     """Corpus BLEU (Papineni et al. 2002) as sacreBLEU (Post 2018) computes it.
 
     Args:
-      hypotheses: detokenised output, one line a sentence.
+      hypotheses: detokenised output, one sentence per line.
       references: detokenised references, same order.
       tokenize: sacreBLEU's tokenizer; "13a" for plain text, "none" for hypotheses and references that are already
         tokenised (the score then compares only with others on the same tokenisation).
@@ -71,18 +71,18 @@ def paired_bootstrap(
     tokenize: str = "13a",
     lowercase: bool = False,
 ) -> PairedBootstrap:
-    """Paired bootstrap resampling of two systems (Koehn 2004): sacreBLEU's own test.
+    """Paired bootstrap resampling of two systems (Koehn 2004): sacreBLEU's test.
 
     The seed is sacreBLEU's fixed 12345 (its environment variable SACREBLEU_SEED overrides it); the signature names it.
-    For two equal scores p is 1: no resample can differ by less. (sacreBLEU itself gives 1 / (samples + 1), its smallest
-    value, when a system is compared with itself.)
+    For two equal scores p is 1: every resample differs at least as much. (sacreBLEU itself gives 1 / (samples + 1), its
+    smallest value, when a system is compared with itself.)
 
     Args:
       baseline, system, references: detokenised lines in the same order.
       samples: resamples of the test set.
-      tokenize, lowercase: as of `bleu`.
+      tokenize, lowercase: as in `bleu`.
     Returns: PairedBootstrap; a p-value below 0.05 is commonly read as a real difference.
-    Raises: UserError as `bleu`, or if samples is below 1.
+    Raises: UserError as in `bleu`, or if samples is below 1.
     """
     _check(baseline, references)
     _check(system, references)
@@ -103,14 +103,14 @@ def paired_bootstrap(
 
 
 def check_tokenizer(tokenize: str):
-    """Raises: UserError if sacreBLEU has no such tokenizer, RuntimeError if it needs a package that is not here."""
+    """Raises: UserError if sacreBLEU has no such tokenizer, RuntimeError if its package is not installed."""
     _metric(tokenize, lowercase=False)
 
 
 def _metric(tokenize: str, lowercase: bool) -> BLEU:
     if tokenize not in BLEU.TOKENIZERS:
         raise UserError(f"tokenize must be one of {sorted(BLEU.TOKENIZERS)}, got {tokenize!r}")
-    # force: sacreBLEU otherwise warns on every call when lines end in " .", as text of word vocabularies does.
+    # force: sacreBLEU otherwise warns on every call when lines end in " .", as with word vocabularies.
     return BLEU(tokenize=tokenize, lowercase=lowercase, force=True)
 
 

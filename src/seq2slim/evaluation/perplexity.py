@@ -12,20 +12,20 @@ class Perplexity(NamedTuple):
 
     perplexity: float  # exp(nll / tokens); inf beyond the range of a float
     nll: float  # total negative log-likelihood, nats
-    tokens: int  # target tokens, EOS counted, padding not
+    tokens: int  # target tokens, including EOS, excluding padding
 
 
 def corpus_perplexity(loss: Callable[[Any], tuple[Any, Any]], batches: Iterable[Any]) -> Perplexity:
     """exp(total NLL / number of target tokens), EOS and <unk> counted as tokens (Luong et al. 2015).
 
-    One quotient over the corpus: not a mean over batches, which would weigh short batches too much. Sums are kept in
-    float64 on the host.
+    One quotient over the corpus, not a mean over batches, which would weigh short batches too much. Sums are float64 on
+    the host.
 
     Args:
       loss: batch -> (summed NLL in nats, number of target tokens), scalars of any kind; usually a jitted function.
-      batches: what `loss` takes, each pair of sentences once.
+      batches: inputs of `loss` that contain each sentence pair once.
     Returns: Perplexity; nan if any loss is nan.
-    Raises: UserError if there is no target token at all.
+    Raises: UserError if there is no target token.
     """
     nll, tokens = 0.0, 0
     for batch in batches:

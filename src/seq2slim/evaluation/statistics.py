@@ -1,4 +1,4 @@
-"""What a handful of numbers allows one to say: spread over seeds, rank correlation, noise, the shape of a curve."""
+"""Statistics of a few measurements: spread over seeds, rank correlation, noise, the shape of a curve."""
 
 import itertools
 import math
@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
+import scipy  # scipy.stats is slow to import; scipy loads it on first use
 
 
 class Spread(NamedTuple):
@@ -24,29 +25,25 @@ def spread(values: Sequence[float]) -> Spread:
     return Spread(float(values.mean()), float(values.std(ddof=1)) if values.size > 1 else math.nan, values.size)
 
 
-# Student's t, two-sided 95%, of 1, 2, ... degrees of freedom; beyond the table its last value, a little too wide.
-_STUDENT = (12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228)
-
-
 class Noise(NamedTuple):
-    """How far a difference goes from one seed to the next, pooled over several differences.
+    """Standard deviation of a difference over seeds, pooled over several comparisons.
 
-    Attributes: deviation: of one difference, from seed to seed. freedom: degrees of freedom behind it.
+    Attributes: deviation: of the difference at one seed. freedom: degrees of freedom of the estimate.
     """
 
     deviation: float
     freedom: int
 
     def of(self, seeds: int) -> float:
-        """Half the width of the 95% interval of a mean difference over so many seeds: what is less is noise."""
-        return _STUDENT[min(self.freedom, len(_STUDENT)) - 1] * self.deviation / math.sqrt(seeds)
+        """Half-width of the 95% interval of a mean difference over `seeds` seeds; smaller differences are noise."""
+        return float(scipy.stats.t.ppf(0.975, self.freedom)) * self.deviation / math.sqrt(seeds)
 
 
 def pooled_noise(differences: Sequence[Sequence[float]]) -> Noise | None:
-    """Noise from repeated differences: sqrt(sum of squared deviations from each one's own mean / sum of (n - 1)).
+    """Noise from repeated differences: sqrt(sum of squared deviations from each comparison's mean / sum of (n - 1)).
 
-    Args: differences: for each comparison its differences, one a seed.
-    Returns: None if no comparison has two seeds: the noise is then not known.
+    Args: differences: for each comparison, its difference at each seed.
+    Returns: None if no comparison has two seeds: the noise is then unknown.
     """
     repeated = [np.asarray(own, np.float64) for own in differences if len(own) > 1]
     if not repeated:
@@ -56,43 +53,49 @@ def pooled_noise(differences: Sequence[Sequence[float]]) -> Noise | None:
     return Noise(math.sqrt(squares / freedom), freedom)
 
 
-def ranks(values: Sequence[float]) -> np.ndarray:
-    """float64[n]: ranks from 1 in ascending order; equal values share the mean of their ranks."""
-    values = np.asarray(values, np.float64)
-    _, where, counts = np.unique(values, return_inverse=True, return_counts=True)
-    last = counts.cumsum()
-    return (last - (counts - 1) / 2)[where]
-
-
 def spearman(x: Sequence[float], y: Sequence[float]) -> float:
     """Spearman's rank correlation: Pearson's of the ranks, in [-1, 1]; nan if either side is constant.
+
+    Equal values share the mean of their ranks.
 
     Raises: ValueError if the lengths differ, or are below 2.
     """
     if len(x) != len(y) or len(x) < 2:
-        raise ValueError(f"a correlation needs pairs, at least two; got {len(x)} and {len(y)} values")
-    a, b = (r - r.mean() for r in (ranks(x), ranks(y)))
+        raise ValueError(f"a correlation needs at least two pairs; got {len(x)} and {len(y)} values")
+    # Pearson by hand and not scipy.stats.spearmanr: published rows keep their bits.
+    a, b = (r - r.mean() for r in (scipy.stats.rankdata(x), scipy.stats.rankdata(y)))
     scale = math.sqrt(float(a @ a) * float(b @ b))
     return float(a @ b) / scale if scale else math.nan
 
 
-def permutation_p(x: Sequence[float], y: Sequence[float], samples: int = 10_000, seed: int = 0) -> float:
-    """One-sided p-value of a positive rank correlation: the share of `samples` random pairings at least as high.
+def permutation_p(x: Sequence[float], y: Sequence[float], samples: int = 50_000, seed: int = 0) -> float:
+    """One-sided p-value of a positive rank correlation: the share of pairings of x with y at least as correlated.
 
-    The pairing observed counts as one of them, so p is at least 1 / (samples + 1); nan where `spearman` is.
+    All n! pairings of n points are compared if they are at most `samples` (8 points by default). Otherwise `samples`
+    random ones are; the observed pairing then counts as one more, so p is at least 1 / (samples + 1). nan where
+    `spearman` is.
     """
-    observed = spearman(x, y)
-    if math.isnan(observed):
+    if math.isnan(spearman(x, y)):
         return math.nan
-    a, b = (r - r.mean() for r in (ranks(x), ranks(y)))
-    draws = np.random.default_rng(seed).permuted(np.tile(b, (samples, 1)), axis=1) @ a
-    return (1 + int((draws >= float(a @ b) - 1e-9).sum())) / (samples + 1)
+    # Ranks are multiples of 1/2, so their products are exact and ties are ties. The sum grows with the correlation.
+    a, b = scipy.stats.rankdata(x), scipy.stats.rankdata(y)
+    test = scipy.stats.permutation_test(
+        (a,),
+        lambda a, axis: a @ b,
+        permutation_type="pairings",
+        vectorized=True,
+        n_resamples=samples,
+        alternative="greater",
+        rng=np.random.default_rng(seed),
+    )
+    return float(test.pvalue)
 
 
 def knee(percents: Sequence[float], losses: Sequence[float], allowed: float) -> float:
-    """The largest percentage up to which no more than `allowed` is lost, linear between the points measured.
+    """The largest percentage up to which at most `allowed` is lost, by linear interpolation between the points.
 
-    Args: percents: ascending. losses: what is lost at each. Returns: the last percentage if it is never lost.
+    Args: percents: ascending. losses: the loss at each.
+    Returns: the last percentage if more than `allowed` is never lost.
     Raises: ValueError if nothing was measured, or more than `allowed` is lost at the first percentage.
     """
     points = list(zip(percents, losses, strict=True))
@@ -105,7 +108,7 @@ def knee(percents: Sequence[float], losses: Sequence[float], allowed: float) -> 
 
 
 class Growth(NamedTuple):
-    """How a quantity grows: y = a exp(b x) against y = c x, each with its share of the variance explained."""
+    """Fits of y = a exp(b x) and of y = c x, each with its share of the variance explained."""
 
     rate: float  # b, per unit of x
     exponential: float  # R^2 of the exponential, in y itself
@@ -115,15 +118,14 @@ class Growth(NamedTuple):
 def growth(x: Sequence[float], y: Sequence[float]) -> Growth:
     """Whether y grows exponentially in x or in proportion to it.
 
-    Both curves are the least squares of y itself, and both R^2 are of y, 1 - SSE / SST, so that neither is judged on
-    another scale than it was fitted on. For a given b the best a is known; b is searched for where the exponential
-    changes at most by e^+-30 over the range of x.
+    Both curves are least-squares fits of y itself (not of log y), and both R^2 = 1 - SSE / SST are of y. For a given b
+    the best a has a closed form; b is searched for where the exponential changes at most by e^+-30 over the range of x.
 
     Raises: ValueError for fewer than 3 points, or if all x are equal.
     """
     x, y = np.asarray(x, np.float64), np.asarray(y, np.float64)
     if len(x) < 3 or np.ptp(x) == 0:
-        raise ValueError(f"a growth needs 3 points, not all of one x; got {list(zip(x, y))}")
+        raise ValueError(f"growth needs at least 3 points, not all of one x; got {list(zip(x, y))}")
 
     def fitted(rates: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """(curves [rates, n], their squared errors [rates])."""
@@ -133,7 +135,7 @@ def growth(x: Sequence[float], y: Sequence[float]) -> Growth:
         return curve, np.square(curve - y).sum(axis=1)
 
     rate, width = 0.0, 30 / float(np.ptp(x))
-    while width > 1e-9 / float(np.ptp(x)):  # each time between the neighbours of the best of 201
+    while width > 1e-9 / float(np.ptp(x)):  # narrows to the neighbours of the best of 201 rates
         rates = rate + np.linspace(-width, width, 201)
         rate, width = float(rates[fitted(rates)[1].argmin()]), width / 100
     total = float(np.square(y - y.mean()).sum())

@@ -16,19 +16,19 @@ Search = Callable[[Batch], BeamResult]
 
 
 class UnknownWords(NamedTuple):
-    """What unknown-word replacement needs beside the attention."""
+    """Inputs of unknown-word replacement, besides the attention."""
 
     source_lines: Sequence[str]  # all lines of the split, by line number
     source_vocabulary: Vocabulary
-    reversed_source: bool  # as the batches were made
+    reversed_source: bool  # whether the batches hold reversed sources
     dictionary: Mapping[str, str] | None = None  # source word -> target word; None copies always
 
 
 def search_lines(search: Search, batches: Iterable[Batch]) -> Iterator[tuple[int, np.ndarray, BeamResult]]:
-    """The n-best of every line, as the batches order them: (line number, source int32[S], BeamResult [K] and [K, T]).
+    """The n-best of every line, in the order of the batches: (line number, source int32[S], BeamResult [K] and [K, T]).
 
-    Results are numpy arrays. Filling rows (id -1) are left out. One batch is searched ahead of the reader, so a device
-    works while the host detokenises.
+    Results are numpy arrays. Filling rows (id -1) are left out. The search runs one batch ahead of the
+    caller, so the device works while the host detokenises.
     """
 
     def lines(batch: Batch, result: BeamResult):
@@ -57,21 +57,21 @@ def translate(
     """The best hypothesis of every line as text, in line order.
 
     Args:
-      search: batch -> BeamResult; a jitted function, compiled once for each shape of batch.
+      search: batch -> BeamResult; a jitted function, compiled once per batch shape.
       batches: every line once, in any order.
-      vocabulary: of the target side.
+      vocabulary: the target vocabulary.
       count: lines of the split. An empty source gives an empty line, whatever the search finds.
       unknown_words: replace <unk> through the attention; None leaves "<unk>" in the text.
     Returns: `count` strings.
-    Raises: UserError naming a line whose number is `count` or more, or that comes twice or never, or for which the
-      search found no hypothesis (every score was NaN or -inf).
+    Raises: UserError naming a line whose number is `count` or more, that occurs twice or never, or for which the search
+      found no hypothesis (every score was NaN or -inf).
     """
     texts: list[str | None] = [None] * count
     for line, source, result in search_lines(search, batches):
         if line >= count:
-            raise UserError(f"line {line} in a batch, but the split has {count} lines")
+            raise ValueError(f"line {line} in a batch, but the split has {count} lines")
         if texts[line] is not None:
-            raise UserError(f"line {line} stands in two batches")
+            raise ValueError(f"line {line} is in two batches")
         if not (source != PAD).any():
             texts[line] = ""
             continue
@@ -80,7 +80,7 @@ def translate(
         texts[line] = hypothesis_text(result, 0, line, source, vocabulary, unknown_words)
     missing = [line for line, text in enumerate(texts) if text is None]
     if missing:
-        raise UserError(f"{len(missing)} of {count} lines stand in no batch, the first is line {missing[0]}")
+        raise ValueError(f"{len(missing)} of {count} lines are in no batch, the first is line {missing[0]}")
     return texts
 
 
@@ -95,8 +95,8 @@ def hypothesis_text(
     """One hypothesis of one line as text.
 
     Args:
-      result: of the line, [K] and [K, T], as from `search_lines`. rank: which hypothesis, 0 the best.
-      line, source: its number and padded row int32[S].
+      result: of the line, [K] and [K, T], as from `search_lines`. rank: of the hypothesis, 0 is the best.
+      line, source: the line's number and its padded row int32[S].
       vocabulary, unknown_words: as in `translate`.
     """
     words = int(result.length[rank]) - 1  # without EOS

@@ -1,7 +1,7 @@
-"""A word dictionary from the model's own attention over its training set, for unknown-word replacement.
+"""A word dictionary from the attention of a model over its training set, for unknown-word replacement.
 
-Luong, Sutskever et al. 2015 make theirs with an aligner; here, as in the code of Luong et al. 2015, a target word is
-aligned to the source word that the model attends to most when it has to emit it.
+Luong, Sutskever et al. 2015 use an aligner. Here, as in the code of Luong et al. 2015, a target word is aligned to the
+source word that the model attends to most when it emits that word.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -24,16 +24,16 @@ from seq2slim.runs.records import text_dir
 from seq2slim.special_ids import EOS, PAD, UNK
 
 FILE = "dictionary.tsv"
-LEAST = 10  # alignments of a pair below which it does not count (the code of Luong et al. 2015)
+LEAST = 10  # pairs with fewer alignments are ignored (the code of Luong et al. 2015)
 _HEADER = "source\ttarget\tcount\tprobability"
 _MOST_BYTES = 2**28
 
 
 @partial(jax.jit, static_argnums=0)
 def attended(module: Seq2Seq, params, source, target_in):
-    """The padded source position attended to most at each step of a given target: int32[B, T].
+    """The padded source position with the most attention at each step of a given target: int32[B, T].
 
-    Args: source: int32[B, S]. target_in: int32[B, T]; step t reads word t of it and has to emit word t of target_out.
+    Args: source: int32[B, S]. target_in: int32[B, T]; step t reads its word t and emits word t of target_out.
     """
     memory, carry = module.apply({"params": params}, source, method="start")
 
@@ -45,7 +45,7 @@ def attended(module: Seq2Seq, params, source, target_in):
 
 
 def aligned_pairs(batch: Batch, positions: np.ndarray) -> np.ndarray:
-    """int64[n, 2]: (source id, target id) of the words of a batch that are aligned, both in their vocabularies."""
+    """int64[n, 2]: (source id, target id) of the aligned words of a batch; unknown words are left out."""
     source = np.take_along_axis(np.asarray(batch.source), np.asarray(positions), axis=1)
     target = np.asarray(batch.target_out)
     known = ~np.isin(target, (PAD, UNK, EOS)) & ~np.isin(source, (PAD, UNK))
@@ -53,9 +53,9 @@ def aligned_pairs(batch: Batch, positions: np.ndarray) -> np.ndarray:
 
 
 def count_pairs(pairs: Iterable[np.ndarray], vocabulary: int, together: int = 1 << 20) -> tuple[np.ndarray, np.ndarray]:
-    """How often each pair comes: (int64[n, 2] distinct pairs, ascending; int64[n]).
+    """Counts of pairs: (int64[n, 2] distinct pairs, ascending; int64[n] how often each occurs).
 
-    Args: pairs: int64[m, 2] each. vocabulary: size of the target's. together: pairs that are sorted at once.
+    Args: pairs: int64[m, 2] each. vocabulary: size of the target vocabulary. together: pairs sorted at once.
     """
     keys, counts = np.zeros(0, np.int64), np.zeros(0, np.int64)
     for chunk in _gathered(pairs, together):
@@ -69,12 +69,12 @@ def count_pairs(pairs: Iterable[np.ndarray], vocabulary: int, together: int = 1 
 def most_probable(pairs: np.ndarray, counts: np.ndarray, least: int = LEAST) -> list[tuple[int, int, int, float]]:
     """(source id, target id, count, p(target | source)) of the likeliest target of each source word.
 
-    p is count / all alignments of the source word; pairs with fewer than `least` are left out, and of two alike the
-    lower target id is taken.
+    p is count / all alignments of the source word. Pairs with fewer than `least` are left out; of two equal counts the
+    lower target id wins.
     """
     totals = np.bincount(pairs[:, 0], counts) if len(pairs) else np.zeros(0)
     best: dict[int, tuple[int, int]] = {}
-    enough = counts >= least  # few are: most pairs come once or twice, and as Python objects they would fill the memory
+    enough = counts >= least  # few pairs; the rest, as Python objects, would fill the memory
     for (source, target), count in zip(pairs[enough].tolist(), counts[enough].tolist()):
         if count > best.get(source, (0, 0))[1]:
             best[source] = target, count
@@ -84,7 +84,7 @@ def most_probable(pairs: np.ndarray, counts: np.ndarray, least: int = LEAST) -> 
 def learn_dictionary(
     model: Model, split: TokenisedSplit, batch_size: int = 64, progress: Callable[[int, int], None] = lambda *_: None
 ) -> list[tuple[int, int, int, float]]:
-    """`most_probable` of a training set as the model's attention aligns it; `progress(pairs done, all)` each batch.
+    """`most_probable` of a training set as aligned by the attention; calls `progress(pairs done, all)` per batch.
 
     Raises: UserError for a model without attention.
     """
@@ -109,7 +109,7 @@ def dictionary_of(
     report: Callable[[str], None] = lambda line: None,
     progress: Callable[[int, int], None] = lambda *_: None,
 ) -> Mapping[str, str]:
-    """The dictionary of the model in `run_dir`, kept there in dictionary.tsv and learnt when it is missing or damaged.
+    """The dictionary of the model in `run_dir`: read from its dictionary.tsv, or learnt if that is missing or damaged.
 
     Raises: UserError if the training set is not beside the run.
     """
@@ -121,7 +121,8 @@ def dictionary_of(
             report(f"{path} is damaged ({error}): it is learnt again")
     if (text := text_dir(run_dir)) is None:
         raise UserError(
-            f"the dictionary of {run_dir} is learnt from its training set, which is not beside it; 'copy' needs none"
+            f"the dictionary of {run_dir} is learnt from its training set, which is not beside it; "
+            "'copy' needs no dictionary"
         )
     report(f"learning the dictionary of {run_dir.name} from the attention over its training set")
     found = learn_dictionary(model, tokenised(text)["train"], progress=progress)
@@ -140,15 +141,15 @@ def _read(path: Path) -> dict[str, str]:
         raise UserError(f"it has more than {_MOST_BYTES:,} bytes")
     header, *lines = path.read_text(encoding="utf-8").split("\n")
     if header != _HEADER or lines[-1:] != [""]:
-        raise UserError("its first or last line is not as it was written")
+        raise UserError("its header is wrong, or its last line is incomplete")
     cells = [line.split("\t") for line in lines[:-1]]
     if odd := next((number for number, line in enumerate(cells, start=2) if len(line) != 4), None):
-        raise UserError(f"line {odd} has not 4 columns")
+        raise UserError(f"line {odd} does not have 4 columns")
     return {line[0]: line[1] for line in cells}
 
 
 def _gathered(chunks: Iterable[np.ndarray], least: int) -> Iterator[np.ndarray]:
-    """The rows of `chunks`, at least `least` at a time but for the last."""
+    """The rows of `chunks` in arrays of at least `least` rows, the last one shorter."""
     held, size = [], 0
     for chunk in chunks:
         held.append(chunk)

@@ -1,10 +1,10 @@
-"""A teacher corpus out of plain source text: what `python -m seq2slim distil-corpus` calls.
+"""Plain text translated by a teacher, for students of any toolkit: behind `python -m seq2slim distil-corpus`.
 
-Beside the teacher corpus itself (`distillation/teacher_corpus.py`) stand the pairs that any toolkit can train on,
-without the lines that were dropped:
+The folder holds a teacher corpus (`distillation/teacher_corpus.py`) and, without the dropped lines, the training
+pairs:
 
-    pairs.source, pairs.target      parallel, one sentence a line
-    pairs.lines                     the number (from 1) of each pair's line in the source file
+    pairs.source, pairs.target      parallel, one sentence per line
+    pairs.lines                     line number (from 1) of each pair in the source file
 """
 
 import hashlib
@@ -25,7 +25,7 @@ from seq2slim.files import write_atomically
 from seq2slim.inference.model_files import load_model
 from seq2slim.inference.teacher import Teacher, decode_again, decode_corpus, search_facts
 from seq2slim.inference.text_files import vocabularies
-from seq2slim.runs.runner import CONFIG
+from seq2slim.runs.records import read_record
 
 SHARDS = "shards"
 
@@ -33,14 +33,14 @@ SHARDS = "shards"
 def distil_corpus(
     teachers: Sequence[Path], source: Path, out: Path, search: SearchConfig, context, max_length: int = 50
 ) -> dict:
-    """Translates a text file with a teacher, resumable after a kill: the same command again goes on.
+    """Translates a text file with a teacher. After a kill, the same call resumes.
 
     Args:
-      teachers: folders of runs (of train, prune or retrain) with the same vocabularies; several are an ensemble.
-      source: UTF-8, one sentence a line. Blank lines and those of more than `max_length` tokens are dropped.
-      out: a folder, made when missing.
+      teachers: run directories (of train, prune or retrain) with the same vocabularies; several are an ensemble.
+      source: UTF-8, one sentence per line. Blank lines and those of more than `max_length` tokens are dropped.
+      out: a folder, made if missing.
       search: K, length penalty, limits.
-      context: with `say(line)`, `progress(step=, total=, sentences_per_s=)` and `stop_requested`, as stages have it.
+      context: with `say(line)`, `progress(step=, total=, sentences_per_s=)` and `stop_requested`, as `runs.Context`.
     Returns: the counts of the manifest (`teacher_corpus.write_lines`) and `sentences_per_second`.
     Raises: UserError if `out` holds another corpus or a damaged one, or the teachers have different vocabularies.
     """
@@ -50,7 +50,7 @@ def distil_corpus(
         manifest = read_manifest(out)
         if wrong := _differences(manifest, facts):
             raise UserError(f"{out} holds another corpus: {'; '.join(wrong)}. Choose another folder")
-        _write_pairs(out, sources)  # where a kill came between the corpus and its pairs
+        _write_pairs(out, sources)  # in case a kill came after the corpus and before its pairs
         shutil.rmtree(out / SHARDS, ignore_errors=True)
         context.say(f"{out} is finished already")
         return manifest["counts"] | {"sentences_per_second": None}
@@ -64,7 +64,7 @@ def distil_corpus(
 def verify_corpus(
     teachers: Sequence[Path], source: Path, out: Path, search: SearchConfig, context, max_length: int = 50
 ) -> list[str]:
-    """What is wrong with the corpus in `out`, if it should be that of these arguments; see `distillation.verify`."""
+    """Problems of the corpus in `out`, compared with what these arguments give; see `distillation.verify`."""
     teacher, split, sources, facts = _read(teachers, source, search, context, max_length)
     if (out / MANIFEST).exists() and (wrong := _differences(read_manifest(out), facts)):
         return wrong
@@ -72,14 +72,14 @@ def verify_corpus(
     if wrong:
         return wrong
     return [
-        f"{path.name} is not what {TARGET} and the source say"
+        f"{path.name} does not match {TARGET} and the source"
         for path, content in _pairs(out, sources).items()
         if not path.is_file() or path.read_bytes() != content
     ]
 
 
 def _differences(manifest: dict, facts: dict) -> list[str]:
-    """In what a corpus that is there is another than the one asked for."""
+    """Facts in which an existing corpus differs from the one asked for."""
     return [
         f"its {name.replace('_', ' ')} is {manifest.get(name)}, not {value}"
         for name, value in facts.items()
@@ -93,7 +93,7 @@ def _read(teachers: Sequence[Path], source: Path, search: SearchConfig, context,
     pairs = [vocabularies(run_dir) for run_dir in teachers]
     if len({(first.sha256, second.sha256) for first, second in pairs}) != 1:
         raise UserError("the teachers of an ensemble must have the same vocabularies")
-    names = [json.loads((run_dir / CONFIG).read_text(encoding="utf-8"))["identity"] for run_dir in teachers]
+    names = [read_record(run_dir)["identity"] for run_dir in teachers]
     sources = list(read_lines(source))
     encoded = pairs[0][0].encode_many(sources)
     lines = [line for line, ids in enumerate(encoded) if 0 < len(ids) <= max_length]
@@ -107,15 +107,13 @@ def _read(teachers: Sequence[Path], source: Path, search: SearchConfig, context,
 
 
 def sources_alone(encoded: Sequence[Sequence[int]], lines: Sequence[int]) -> TokenisedSplit:
-    """A split of source sentences with empty targets; `lines` are their numbers."""
-    offsets = np.concatenate([[0], np.cumsum([len(ids) for ids in encoded])]).astype(np.int64)
-    source = TokenisedSide(np.fromiter((i for ids in encoded for i in ids), np.int32, offsets[-1]), offsets)
-    nothing = TokenisedSide(np.zeros(0, np.int32), np.zeros(len(encoded) + 1, np.int64))
-    return TokenisedSplit(source, nothing, np.asarray(lines, np.int64), {"pairs": len(encoded)})
+    """A split of source sentences with empty targets; `lines` are their line numbers."""
+    sides = TokenisedSide.of(encoded), TokenisedSide.of([()] * len(encoded))
+    return TokenisedSplit(*sides, np.asarray(lines, np.int64), {"pairs": len(encoded)})
 
 
 def _pairs(out: Path, sources: Sequence[str]) -> dict[Path, bytes]:
-    """What the pairs' files must hold. Raises: UserError if the targets have changed since they were written."""
+    """Content of the pairs files. Raises: UserError if the targets have changed since they were written."""
     kept = [
         (line, source, target)
         for line, (source, target) in enumerate(zip(sources, read_lines(checked(out, TARGET)), strict=True), start=1)

@@ -1,4 +1,4 @@
-"""A trained model on disk, complete in one folder: parameters, masks, configuration, vocabularies."""
+"""A trained model in its run directory: parameters, masks, configuration, vocabularies."""
 
 import dataclasses
 import json
@@ -11,16 +11,16 @@ import jax
 from seq2slim import pruning
 from seq2slim.errors import Damaged, UserError
 from seq2slim.files import write_atomically
-from seq2slim.models import Seq2Seq, Seq2SeqConfig, init_params, weight_classes
+from seq2slim.models import Seq2Seq, Seq2SeqConfig, param_shapes, weight_classes
 from seq2slim.runs.done import DONE
 from seq2slim.training.checkpoints import CheckpointError, Checkpoints
 
-MODEL, CONFIG = "model", "model.json"
+MODEL, MODEL_CONFIG = "model", "model.json"
 _VOCABULARIES = "*.vocabulary"
 
 
 class Model(NamedTuple):
-    """Parameters and masks (None for a dense model), what they belong to, and how the source is read."""
+    """A configuration with its parameters and masks (None for a dense model), and the direction of the source."""
 
     config: Seq2SeqConfig
     params: Any
@@ -35,13 +35,13 @@ class Model(NamedTuple):
 
 def save_model(run_dir: Path, model: Model, text_dir: Path):
     """Writes a model into its stage's run directory, with copies of the vocabularies of `text_dir`."""
-    (run_dir / CONFIG).unlink(missing_ok=True)
+    (run_dir / MODEL_CONFIG).unlink(missing_ok=True)
     for path in text_dir.glob(_VOCABULARIES):
         write_atomically(run_dir / path.name, path.read_bytes())
     items = {"params": model.params} | ({} if model.masks is None else {"masks": model.masks})
     Checkpoints(run_dir / MODEL, keep=1).save(0, items)
     facts = {"config": dataclasses.asdict(model.config), "reverse_source": model.reverse_source}
-    write_atomically(run_dir / CONFIG, json.dumps(facts, indent=1) + "\n")  # last: where it is, there is a whole model
+    write_atomically(run_dir / MODEL_CONFIG, json.dumps(facts, indent=1) + "\n")  # last: the model is then complete
 
 
 def load_config(run_dir: Path) -> Seq2SeqConfig:
@@ -53,11 +53,11 @@ def load_model(run_dir: Path, report: Callable[[str], None] = print, text_dir: P
     """The model that `save_model` wrote.
 
     Args:
-      run_dir: of the stage that made it.
-      report: told in one line what is damaged.
-      text_dir: of the text it is about to read; None for a text that its own vocabularies will encode.
-    Raises: UserError if it is not there, or its vocabularies are not those of the text; `Damaged` if it is not as it
-      was written.
+      run_dir: of the stage that made the model.
+      report: called with one line about what is damaged.
+      text_dir: of the tokenised text that the model will read; None for text that its own vocabularies encode.
+    Raises: UserError if there is no model, or its vocabularies differ from those of the text; `Damaged` if its files
+      have changed.
     """
     config, reverse_source = _facts(run_dir)
     for path in () if text_dir is None else sorted(text_dir.glob(_VOCABULARIES)):
@@ -66,7 +66,7 @@ def load_model(run_dir: Path, report: Callable[[str], None] = print, text_dir: P
                 f"the {path.stem} vocabulary of {text_dir.name} is not that of {run_dir.name}: the same id would be "
                 "another word; take a text with the vocabularies that the model was trained with"
             )
-    shapes = jax.eval_shape(lambda key: init_params(config, key), jax.random.key(0))
+    shapes = param_shapes(config)
     saves = Checkpoints(run_dir / MODEL, report=report)
     items = {"params": shapes}
     if "masks" in saves.items():
@@ -77,19 +77,19 @@ def load_model(run_dir: Path, report: Callable[[str], None] = print, text_dir: P
     except CheckpointError as error:
         raise _damaged(run_dir, str(error)) from None
     if found is None:
-        raise _damaged(run_dir, "no save of it is whole")
+        raise _damaged(run_dir, "it has no valid checkpoint")
     return Model(config, found[1]["params"], found[1].get("masks"), reverse_source)
 
 
 def _facts(run_dir: Path) -> tuple[Seq2SeqConfig, bool]:
-    """Architecture, and whether the source is read backwards."""
-    if not (run_dir / CONFIG).is_file():
-        raise UserError(f"{run_dir} holds no model: {CONFIG} is missing")
+    """Architecture, and whether the encoder reads the source backwards."""
+    if not (run_dir / MODEL_CONFIG).is_file():
+        raise UserError(f"{run_dir} holds no model: {MODEL_CONFIG} is missing")
     try:
-        facts = json.loads((run_dir / CONFIG).read_text())
+        facts = json.loads((run_dir / MODEL_CONFIG).read_text())
         return Seq2SeqConfig(**facts["config"]), facts["reverse_source"]
     except (ValueError, KeyError, TypeError) as error:
-        raise _damaged(run_dir, f"{CONFIG}: {error}") from None
+        raise _damaged(run_dir, f"{MODEL_CONFIG}: {error}") from None
 
 
 def _damaged(run_dir: Path, why: str) -> Damaged:

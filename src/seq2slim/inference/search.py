@@ -19,12 +19,12 @@ from seq2slim.special_ids import BOS, EOS, PAD
 
 
 def make_search(models: Model | Sequence[Model], config: SearchConfig) -> Callable[[Batch], BeamResult]:
-    """batch -> BeamResult, compiled once a source width; hypotheses share the memory of their sentence.
+    """batch -> BeamResult, compiled once per source width; hypotheses share the memory of their sentence.
 
     Args:
-      models: one, or an ensemble: each word's probability is then the mean of theirs, and so is the attention.
+      models: one, or an ensemble, which averages word probabilities and attention.
       config: how to search.
-    Raises: UserError if the models do not read the source the same way, or have other vocabularies.
+    Raises: UserError if the models read the source in different directions, or have different vocabularies.
     """
     models = (models,) if isinstance(models, Model) else tuple(models)
     if len({(m.reverse_source, m.config.source_vocabulary, m.config.target_vocabulary) for m in models}) != 1:
@@ -45,7 +45,7 @@ def _search(modules: tuple[Seq2Seq, ...], config: SearchConfig, params, source) 
             for module, own, memory, carry in zip(modules, params, memories, carries)
         ]
         logits, weights, carries = zip(*taken)
-        # Without attention nothing is aligned: an unknown word is left as it is.
+        # Without attention nothing is aligned, and unknown words stay.
         attending = [w for module, w in zip(modules, weights) if module.config.attention != "none"]
         aligned = sum(attending[1:], attending[0]).argmax(-1) if attending else jnp.full(tokens.shape, -1)
         return mean_of_probabilities(logits), carries, aligned

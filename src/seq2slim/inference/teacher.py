@@ -1,4 +1,4 @@
-"""A training corpus decoded by a teacher, shard by shard: what the Decode stage and the command line share."""
+"""Decoding a training corpus with a teacher, shard by shard, for the Decode stage and for plain text files."""
 
 import time
 from collections.abc import Iterable, Iterator, Sequence
@@ -17,18 +17,16 @@ from seq2slim.decoding.hypotheses import BeamResult
 from seq2slim.decoding.search_config import SearchConfig
 from seq2slim.distillation import teacher_corpus
 from seq2slim.distillation.n_best import Hypothesis
-from seq2slim.distillation.shards import grouped, missing_shards, shard_path, split_evenly
+from seq2slim.distillation.shards import SHARD_BATCHES, grouped, missing_shards, shard_path, split_evenly
 from seq2slim.errors import StopRequested
 from seq2slim.evaluation.translate import search_lines
 from seq2slim.inference.model_files import Model
 from seq2slim.inference.search import make_search
 from seq2slim.special_ids import PAD
 
-SHARD_BATCHES = 32  # a kill costs at most so many batches
-
 
 class Teacher(NamedTuple):
-    """Models that decode as one, and what makes text of their ids."""
+    """Models that decode as one ensemble, and the vocabulary that turns their ids into text."""
 
     models: Sequence[Model]
     vocabulary: Vocabulary  # of the target side
@@ -36,12 +34,12 @@ class Teacher(NamedTuple):
 
 
 def search_facts(search: SearchConfig) -> dict:
-    """What of a search decides what it finds, for a manifest."""
+    """The options of a search that decide its results, for a manifest."""
     return {"beam": search.beam, "length_penalty": asdict(search.length_penalty), "limits": search.limits}
 
 
 def decode_lines(teacher: Teacher, batches: Iterable[Batch], search: SearchConfig) -> Iterator[list[Hypothesis]]:
-    """The n-best of each line, in the order of the batches; [] where every score was NaN or -inf."""
+    """The n-best of each line, in the order of the batches; [] if every score was NaN or -inf."""
     limits = LIMITS[search.limits]
     for line, source, result in search_lines(make_search(teacher.models, search), batches):
         longest = int(limits(int((source != PAD).sum())).max_length)
@@ -52,7 +50,7 @@ def _hypotheses(line: int, result: BeamResult, longest: int, vocabulary: Vocabul
     found = []
     for tokens, log_prob, score, length in zip(result.tokens, result.log_prob, result.score, result.length):
         if not length:
-            break  # the others of the beam are free places too
+            break  # the rest of the beam is unused too
         text = vocabulary.decode(tokens[: length - 1])
         found.append(Hypothesis(line, text, float(log_prob), float(score), int(length), int(length) >= longest))
     return found
@@ -69,27 +67,27 @@ def decode_corpus(
     facts: dict,
     context,
 ) -> dict:
-    """Decodes `rows` of a split into a teacher corpus in `run_dir`; goes on after the last whole shard in `scratch`.
+    """Decodes `rows` of a split into a teacher corpus in `run_dir`; resumes after the last shard in `scratch`.
 
-    Batches are cut from the rows sorted by length, and shards are runs of batches: so a shard wastes no more on padding
-    than the whole does. Which shard a line is in depends on the lengths alone, and the result not even on that.
+    Batches are cut from rows sorted by length, and a shard is a run of batches, so shards add no padding. The shard of
+    a line depends on the lengths alone; the result does not depend on the shards.
 
     Args:
       split: holds the sources. rows: int64[n], which pairs. sources: all source lines, by line number.
-      facts: more for the manifest.
-      context: of the stage: told of the progress, asked whether to stop.
+      facts: further entries of the manifest.
+      context: of the stage, for progress and stop requests.
     Returns: the counts of the manifest, and `sentences_per_second` of this attempt.
-    Raises: StopRequested after a whole shard, when the context asks.
+    Raises: StopRequested after a complete shard, if a stop was requested.
     """
     config = batching.BatchConfig(search.batch_size, teacher.models[0].reverse_source)
     plan = batching.plan_evaluation(split.lengths[rows], config, targets=False)
     shards = split_evenly(plan, SHARD_BATCHES)
-    scratch = scratch / f"shards-of-{SHARD_BATCHES}"  # no shard of another size is taken for one of these
+    scratch = scratch / f"shards-of-{SHARD_BATCHES}"  # never mixed with shards of another size
     scratch.mkdir(parents=True, exist_ok=True)
     sizes = [sum(len(chosen) for _, chosen in shard) for shard in shards]
     missing = missing_shards(scratch, len(shards))
     if len(missing) < len(shards):
-        context.say(f"going on after {len(shards) - len(missing)} of {len(shards)} shards")
+        context.say(f"resuming after {len(shards) - len(missing)} of {len(shards)} shards")
     batches = (
         batching.make_batch(split, rows[chosen], shape, config) for index in missing for shape, chosen in shards[index]
     )
@@ -128,7 +126,7 @@ def decode_corpus(
 def decode_again(
     teacher: Teacher, split: TokenisedSplit, search: SearchConfig, lines: list[int]
 ) -> dict[int, list[Hypothesis]]:
-    """The n-best of some lines, decoded as `decode_corpus` does: for `distillation.verify`."""
+    """The n-best of some lines, decoded as by `decode_corpus`, for `distillation.verify`."""
     row_of = {int(line): row for row, line in enumerate(split.lines)}
     rows = np.array([row_of[line] for line in lines])
     config = batching.BatchConfig(search.batch_size, teacher.models[0].reverse_source)

@@ -1,4 +1,4 @@
-"""What a Text stage leaves on disk, as everything that reads a text finds it: vocabularies and token ids."""
+"""The files of a Text stage: vocabularies and token ids."""
 
 from pathlib import Path
 
@@ -11,12 +11,12 @@ SOURCE_VOCABULARY, TARGET_VOCABULARY, TOKENISED = "source.vocabulary", "target.v
 
 
 def vocabularies(run_dir: Path) -> tuple[Vocabulary, Vocabulary]:
-    """(source, target) vocabulary of a finished Text stage, or of a model that keeps copies of them."""
+    """(source, target) vocabulary of a finished Text stage, or of a model, which keeps copies of them."""
     return Vocabulary.load(run_dir / SOURCE_VOCABULARY), Vocabulary.load(run_dir / TARGET_VOCABULARY)
 
 
 def tokenised(run_dir: Path) -> TokenisedCorpus:
-    """Token ids of a finished Text stage, memory-mapped. Raises: `Damaged` if they are not as they were written."""
+    """Token ids of a finished Text stage, memory-mapped. Raises: `Damaged` if they have changed."""
     try:
         return TokenisedCorpus.load(run_dir / TOKENISED)
     except (FileNotFoundError, ValueError) as error:

@@ -1,11 +1,10 @@
-"""A trained model that translates text: `load(run).translate(sentences)`, and the same as a stream."""
+"""A trained model that translates text: `load(run).translate(sentences)`, or a stream of sentences."""
 
 import dataclasses
-import difflib
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, get_args
 
 import numpy as np
 
@@ -13,7 +12,7 @@ from seq2slim.data.batching import BatchConfig, evaluation_batches
 from seq2slim.data.tokenised import LONGEST, TokenisedSplit
 from seq2slim.data.vocabulary import Vocabulary
 from seq2slim.decoding.search_config import SearchConfig
-from seq2slim.errors import UserError
+from seq2slim.errors import UserError, nearest
 from seq2slim.evaluation.translate import UnknownWords, hypothesis_text, search_lines
 from seq2slim.inference.dictionary import dictionary_of
 from seq2slim.inference.export import load_model_file
@@ -22,12 +21,13 @@ from seq2slim.inference.search import make_search
 from seq2slim.inference.text_files import vocabularies
 from seq2slim.recipes import closest_recipe
 
-REPLACEMENTS = ("copy", "dictionary", "no")  # of <unk>
-WINDOW = 4000  # lines read ahead, to be sorted by length
-_WINDOW_CHARACTERS = 2**22  # and at most so many characters (or one line): bounds the memory whatever the lines are
-_STEP = 8  # between the widths that sentences are padded to: each is one compilation, and padding costs little here
+Replacement = Literal["copy", "dictionary", "no"]  # of <unk>
+REPLACEMENTS = get_args(Replacement)
+WINDOW = 4000  # lines read ahead and sorted by length
+_WINDOW_CHARACTERS = 2**22  # most characters per window (or one line), which bounds the memory
+_STEP = 8  # tokens between padded widths: each width is one compilation, and padding is cheap here
 _SPACES = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")  # control characters and line separators
-_SURROGATES = re.compile("[\ud800-\udfff]")  # no Unicode text; Python strings may hold them
+_SURROGATES = re.compile("[\ud800-\udfff]")  # not valid text, but possible in Python strings
 
 
 class Hypothesis(NamedTuple):
@@ -35,8 +35,8 @@ class Hypothesis(NamedTuple):
 
     Attributes:
       text: the sentence.
-      score: what the ranking went by: log_prob / length penalty.
-      log_prob: nats, of all tokens with EOS.
+      score: what the ranking used: log_prob / length penalty.
+      log_prob: nats, summed over all tokens and EOS.
     """
 
     text: str
@@ -45,13 +45,13 @@ class Hypothesis(NamedTuple):
 
 
 BLANK = Hypothesis("", 0.0, 0.0)  # the translation of a blank line
-NONE = Hypothesis("", -np.inf, -np.inf)  # in place of one that the search did not find
+NONE = Hypothesis("", -np.inf, -np.inf)  # where the search found no further hypothesis
 
 
 def load(run: str | Path, report: Callable[[str], None] = print) -> "Translator":
-    """The model of a run's folder (of train, prune or retrain), or of a sparse model file, ready to translate.
+    """The model of a run directory (of train, prune or retrain), or of a sparse model file, ready to translate.
 
-    It searches as the recipe whose model is most like it. `report` is told what is damaged.
+    It searches as the recipe with the most similar model. `report` is called with what is damaged.
     Raises: UserError if there is no model, or it is damaged; OSError if it cannot be read.
     """
     run_dir = Path(run)
@@ -64,13 +64,13 @@ def load(run: str | Path, report: Callable[[str], None] = print) -> "Translator"
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Translator:
-    """A model and what it needs to read and write text.
+    """A model with its vocabularies and search options.
 
     Attributes:
       model: configuration, parameters, masks.
       source_vocabulary, target_vocabulary: text to ids and back.
-      search: how it searches where a call does not say.
-      run_dir: of the run, where its dictionary is kept; None for a model from elsewhere, which has none.
+      search: options for calls that give none.
+      run_dir: run directory, where the dictionary is stored; None for a model file, which has no dictionary.
     """
 
     model: Model
@@ -86,22 +86,21 @@ class Translator:
         *,
         beam: int | None = None,
         n_best: int | None = None,
-        replace_unknown: Literal["copy", "dictionary", "no"] | None = None,
+        replace_unknown: Replacement | None = None,
         **search,
     ) -> list[str] | list[list[Hypothesis]]:
-        """Translations, in the order of the sentences. A blank sentence has the translation "".
+        """Translations, in the order of the sentences. The translation of a blank sentence is "".
 
         Args:
-          sentences: any strings. Control characters and line separators count as spaces; what comes after 1,000 tokens
-            is not read.
-          beam: hypotheses kept a sentence; 1 is greedy. None: as in `self.search`, but at least `n_best`.
-          n_best: return the so many best, with scores.
+          sentences: any strings. Control characters and line separators count as spaces; at most 1,000 tokens are read.
+          beam: hypotheses per sentence; 1 is greedy. None: as in `self.search`, but at least `n_best`.
+          n_best: return that many hypotheses per sentence, with scores.
           replace_unknown: for <unk>, the source word attended to ("copy"), its translation by the model's own
             dictionary ("dictionary", see `inference.dictionary`), or leave it ("no"). None: as in `self.search`.
           search: more fields of `SearchConfig`: length_penalty, limits, batch_size.
-        Returns: a str a sentence; with `n_best` a list of exactly so many `Hypothesis` a sentence, best first (text ""
-          and score -inf where the search found fewer).
-        Raises: UserError if n_best is more than beam, or replace_unknown is none of these.
+        Returns: one str per sentence; with `n_best` a list of exactly that many `Hypothesis` per sentence, best first
+          (text "" and score -inf if the search found fewer).
+        Raises: UserError if n_best is more than beam, or replace_unknown is unknown.
         """
         if isinstance(sentences, str):
             raise TypeError("sentences is one string; give a list of strings")
@@ -109,7 +108,7 @@ class Translator:
         return list(found) if n_best else [hypotheses[0].text for hypotheses in found]
 
     def configured(self, beam: int | None = None, n_best: int | None = None, **search) -> SearchConfig:
-        """`self.search` with what is not None changed; the beam holds at least `n_best`, if it is not given.
+        """`self.search` with the given options changed; if no beam is given, it is at least `n_best`.
 
         Raises: UserError if n_best is below 1 or more than beam.
         """
@@ -124,7 +123,7 @@ class Translator:
         self,
         sentences: Iterable[str],
         search: SearchConfig | None = None,
-        replace_unknown: Literal["copy", "dictionary", "no"] | None = None,
+        replace_unknown: Replacement | None = None,
         n_best: int = 1,
         *,
         window: int = WINDOW,
@@ -132,13 +131,13 @@ class Translator:
     ) -> Iterator[list[Hypothesis]]:
         """The `n_best` best hypotheses of each sentence in order, in bounded memory however many there are.
 
-        Sentences are read ahead in windows, inside which those of about the same length are searched together. The
-        batch a sentence stands in has a shape that depends on the sentence alone, so neighbours change nothing.
+        Sentences are read ahead in windows, in which those of about the same length are searched together. A sentence
+        alone decides the shape that it is padded to, so neighbours change nothing.
 
         Args:
           search: as from `configured`. window: most sentences read ahead.
-          report: called with the number of a sentence, from 1, and what was done to it: that it was cut.
-        Raises: UserError, when the first is asked for, if replace_unknown is none of those of `translate`.
+          report: called with the number of a sentence, from 1, that was cut, and how.
+        Raises: UserError, at the first item, if replace_unknown is unknown.
         """
         search = search or self.search
         _check_replacement(replace_unknown)
@@ -160,13 +159,13 @@ class Translator:
         report: Callable[[str], None] = lambda line: None,
         progress: Callable[[int, int], None] = lambda done, total: None,
     ) -> Mapping[str, str]:
-        """Source word -> its most probable translation, learnt from the training set when first asked for, then held.
+        """Source word -> its most probable translation; learnt from the training set at the first call, then kept.
 
-        Args: report: told what is done. progress: called with training pairs done, and all, as they are read.
-        Raises: UserError without a run directory, or if the training set is not beside it.
+        Args: report: called with what is done. progress: called with training pairs done, and all.
+        Raises: UserError without a run directory, or if the training set is missing beside it.
         """
         if self.run_dir is None:
-            raise UserError("a model that is not in its run's folder has no dictionary; replace_unknown can be 'copy'")
+            raise UserError("a model outside its run directory has no dictionary; replace_unknown can be 'copy'")
         if "dictionary" not in self._learnt:
             self._learnt["dictionary"] = dictionary_of(
                 self.run_dir, self.model, self.source_vocabulary, self.target_vocabulary, report, progress
@@ -195,13 +194,11 @@ class Translator:
 
 def _check_replacement(how):
     if how is not None and how not in REPLACEMENTS:
-        close = difflib.get_close_matches(str(how), REPLACEMENTS, n=1)
-        hint = f"; did you mean {close[0]!r}?" if close else ""
-        raise UserError(f"replace_unknown must be None or one of {', '.join(REPLACEMENTS)}, got {how!r}{hint}")
+        raise UserError(f"replace_unknown: got {how!r}; {nearest(str(how), ('None', *REPLACEMENTS))}")
 
 
 def _windows(sentences: Iterable[str], most: int) -> Iterator[tuple[int, list[str]]]:
-    """(number of the first, from 1, sentences), in order."""
+    """(number of the first sentence, from 1; sentences), in order."""
     lines, characters, first = [], 0, 1
     for line in sentences:
         lines.append(line)

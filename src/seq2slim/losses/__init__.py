@@ -1,4 +1,4 @@
-"""Losses of the words of a batch: they begin at the softmax layer, and make its gradient beside the loss."""
+"""Losses of the words of a batch, from the softmax layer on, computed together with their gradients."""
 
 from seq2slim.losses.nll import cross_entropy
 from seq2slim.losses.word_distillation import SoftmaxLayer, TopK, word_distillation

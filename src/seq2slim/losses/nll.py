@@ -1,4 +1,4 @@
-"""Negative log-likelihood of the target words, from the softmax layer on, with a vector-Jacobian product of its own."""
+"""Negative log-likelihood of the target words, from the softmax layer on, with a custom VJP."""
 
 from functools import partial
 
@@ -10,21 +10,21 @@ from seq2slim.losses.softmax_layer import gradients, logits, parts
 
 @partial(jax.custom_vjp, nondiff_argnums=(5,))
 def cross_entropy(hidden, kernel, bias, labels, weights, label_smoothing=0.0):
-    """Cross-entropy of each word with its smoothed label, and its negative log-likelihood: weighted sums, in nats.
+    """Cross-entropy with smoothed labels, and negative log-likelihood: weighted sums over words, in nats.
 
     p = softmax(hidden W + b);  loss = -sum_v q_v log p_v with q = (1 - e) onehot(label) + e / V (Szegedy et al. 2016);
     nll = -log p_label.
 
-    The gradient p - q is made beside the loss and multiplied out at once, so that neither logits nor probabilities
-    outlive a part of the steps: two thirds of the time of autodiff at V=8k, and a fraction of its memory.
+    The gradient p - q is computed with the loss and multiplied out at once, so logits and probabilities are held for a
+    part of the steps only: two thirds of the time of autodiff at V=8k, and a fraction of its memory.
 
     Args:
-      hidden: f32[T, B, H], what the softmax layer reads; in bf16 the products are narrow, and the rest as wide as W.
+      hidden: f32[T, B, H], input of the softmax layer; if bf16, the products are bf16, the rest is in the dtype of W.
       kernel: W f32[H, V]. bias: b f32[V] or None.
       labels: int32[T, B].
-      weights: f32[T, B], of each word in the sums; 0 at padding. Taken as constant.
+      weights: f32[T, B], of each word in the sums; 0 at padding. Treated as constant.
       label_smoothing: e, a Python float in [0, 1).
-    Returns: (loss f32[], nll f32[]). Only `loss` is differentiable; the gradient of `nll` is taken as zero.
+    Returns: (loss f32[], nll f32[]). Only `loss` is differentiable; the gradient of `nll` is zero.
     """
     total = jnp.zeros(2, kernel.dtype)
     for part in parts(hidden, kernel):
@@ -34,7 +34,7 @@ def cross_entropy(hidden, kernel, bias, labels, weights, label_smoothing=0.0):
 
 
 def _losses(hidden, kernel, bias, labels, weights, label_smoothing):
-    """((loss, nll) f32[2], (exp(logits - max) f32[N, V], its sums f32[N])) of a part, with its words in one row."""
+    """((loss, nll) f32[2], (exp(logits - max) f32[N, V], its sums f32[N])) of a part, flattened to N words."""
     scores, labels, weights = logits(hidden, kernel, bias), labels.reshape(-1), weights.reshape(-1)
     shifted = scores - scores.max(-1, keepdims=True)
     exponentials = jnp.exp(shifted)

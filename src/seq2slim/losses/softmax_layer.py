@@ -1,29 +1,29 @@
-"""The softmax layer as the losses see it: logits made in parts, so that those of a whole batch are never held."""
+"""The softmax layer for the losses: logits are computed in parts; those of a whole batch are never in memory."""
 
 from itertools import pairwise
 
 import jax.numpy as jnp
 
-# Logits held at once: beyond, the steps are taken in several parts. Sized for memory; speed does not depend on it.
+# Most bytes of logits in memory: beyond, the steps are split into parts. Sized for memory; speed does not depend on it.
 LOGITS_BYTES = 1 << 28
 
 
 def parts(hidden, kernel):
-    """Slices of the leading axis whose logits fit in LOGITS_BYTES, as equal as they can be."""
+    """Slices of the leading axis whose logits fit in LOGITS_BYTES, as equal in size as possible."""
     steps = hidden.shape[0]
-    bytes_a_step = hidden[0].size // hidden.shape[-1] * kernel.shape[-1] * 4
-    count = min(steps, -(-steps * bytes_a_step // LOGITS_BYTES)) or 1
+    bytes_per_step = hidden[0].size // hidden.shape[-1] * kernel.shape[-1] * 4
+    count = min(steps, -(-steps * bytes_per_step // LOGITS_BYTES)) or 1
     bounds = [steps * k // count for k in range(count + 1)]
     return [slice(start, stop) for start, stop in pairwise(bounds)]
 
 
 def product(a, b, dtype):
-    """a @ b, with b as narrow as a, summed and returned in `dtype`."""
+    """a @ b, with b cast to the dtype of a, summed and returned in `dtype`."""
     return jnp.matmul(a, b.astype(a.dtype), preferred_element_type=dtype)
 
 
 def logits(hidden, kernel, bias):
-    """hidden W + b with all words in one row: f32[..., H], f32[H, V], f32[V] or None -> f32[N, V]."""
+    """hidden W + b, flattened to N words: f32[..., H], f32[H, V], f32[V] or None -> f32[N, V]."""
     scores = product(hidden.reshape(-1, hidden.shape[-1]), kernel, kernel.dtype)
     return scores if bias is None else scores + bias
 

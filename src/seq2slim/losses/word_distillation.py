@@ -1,4 +1,4 @@
-"""Word-level knowledge distillation (Kim & Rush 2016, sec. 3.1), with a vector-Jacobian product of its own."""
+"""Word-level knowledge distillation (Kim & Rush 2016, sec. 3.1), with a custom VJP."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -11,7 +11,10 @@ from seq2slim.losses.softmax_layer import gradients, logits, parts
 
 
 class SoftmaxLayer(NamedTuple):
-    """A teacher at work: softmax(hidden W + b). hidden: f32[T, B, H]. kernel: W f32[H, V]. bias: b f32[V] or None."""
+    """A teacher that runs with the student: softmax(hidden W + b).
+
+    hidden: f32[T, B, H]. kernel: W f32[H, V]. bias: b f32[V] or None.
+    """
 
     hidden: jax.Array
     kernel: jax.Array
@@ -21,8 +24,8 @@ class SoftmaxLayer(NamedTuple):
 class TopK(NamedTuple):
     """A teacher's k most probable words at each target position, as stored.
 
-    words: int32[T, B, k], all different where they count. log_probs: f32[T, B, k], nats, at temperature 1 and of the
-    whole vocabulary: they need not sum to one.
+    words: int32[T, B, k], distinct outside padding. log_probs: f32[T, B, k], nats, at temperature 1, normalised over
+    the whole vocabulary: the k probabilities need not sum to one.
     """
 
     words: jax.Array
@@ -33,14 +36,14 @@ Teacher = SoftmaxLayer | TopK
 
 
 def taught_distribution(teachers: Sequence[Teacher], vocabulary: int, temperature: float = 1.0):
-    """The distribution q that a student learns from: the mean p of its teachers', at a temperature; f32[N, V].
+    """The distribution q that a student learns from: the teachers' mean p at a temperature; f32[N, V].
 
-    q_v = p_v^(1/t) / sum_u p_u^(1/t), which of one teacher is softmax(z / t) of its logits z. The rule for a top-k
-    store: its k words share the whole mass in their own proportion, all others get nothing. With k = V that is the
-    distribution that was stored, so an ensemble online and its stored words teach alike.
+    q_v = p_v^(1/t) / sum_u p_u^(1/t); for one teacher with logits z it is softmax(z / t). The k words of a top-k store
+    are renormalised to sum to 1, and all others get 0. With k = V that is the stored distribution, so an ensemble that
+    runs with the student and its stored words give equal q.
 
     Args:
-      teachers: of N = T*B positions.
+      teachers: at N = T*B positions.
       vocabulary: V.
       temperature: t, above 0; 1 in the paper.
     Raises: ValueError without a teacher, or for a temperature that is not above 0.
@@ -73,14 +76,14 @@ def word_distillation(hidden, kernel, bias, labels, weights, teachers, alpha, te
     loss = (1 - alpha) CE(label, p_1) - alpha t^2 sum_v q_v log p_tv with p_t = softmax((hidden W + b) / t); the factor
     t^2 keeps the two gradients in proportion at any temperature t (Hinton et al. 2015, sec. 2), and q is the
     `taught_distribution`. The gradient with respect to the logits, (1 - alpha) (p_1 - label) + alpha t (p_t - q), is
-    made beside the loss and multiplied out at once: neither logits nor probabilities, of student or teacher, outlive a
-    part of the steps.
+    computed with the loss and multiplied out at once: logits and probabilities, of student and teacher, are held for a
+    part of the steps only.
 
     Args:
-      hidden: f32[T, B, H], what the student's softmax layer reads. kernel: W f32[H, V]. bias: b f32[V] or None.
+      hidden: f32[T, B, H], input of the student's softmax layer. kernel: W f32[H, V]. bias: b f32[V] or None.
       labels: int32[T, B].
-      weights: f32[T, B], of each word in the sums; 0 at padding. Taken as constant.
-      teachers: tuple of Teacher, of the same words. Taken as constant.
+      weights: f32[T, B], of each word in the sums; 0 at padding. Treated as constant.
+      teachers: tuple of Teacher, at the same positions. Treated as constant.
       alpha, temperature: Python floats; the temperature above 0.
       label_smoothing: e of the label's distribution (1 - e) onehot + e / V, a Python float in [0, 1).
     Returns: (loss f32[], nll f32[]); nll = -log p_1 of the label. Only `loss` is differentiable.
@@ -94,7 +97,7 @@ def word_distillation(hidden, kernel, bias, labels, weights, teachers, alpha, te
 
 
 def _softmax(scores):
-    """(log p, p) over the last axis, of one pass of exponentials."""
+    """(log p, p) over the last axis, from one pass of exponentials."""
     shifted = scores - scores.max(-1, keepdims=True)
     exponentials = jnp.exp(shifted)
     sums = exponentials.sum(-1, keepdims=True)

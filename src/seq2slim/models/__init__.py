@@ -1,8 +1,8 @@
-"""The models that are trained: LSTM or GRU encoder-decoders, with attention or without."""
+"""The models: LSTM or GRU encoder-decoders, with or without attention."""
 
 from seq2slim.models.config import Seq2SeqConfig
 from seq2slim.models.presets import PRESETS, ModelOptions, weight_classes
-from seq2slim.models.seq2seq import DecoderCarry, Memory, Seq2Seq, init_params
+from seq2slim.models.seq2seq import DecoderCarry, Memory, Seq2Seq, init_params, param_shapes
 
 __all__ = [
     "PRESETS",
@@ -12,5 +12,6 @@ __all__ = [
     "Seq2Seq",
     "Seq2SeqConfig",
     "init_params",
+    "param_shapes",
     "weight_classes",
 ]

@@ -1,7 +1,7 @@
 """Attention of Luong et al. 2015: scores, global and local weights over the source, and the attentional vector h~.
 
-The equations are written once, over products `product(name, a)` with what a step does not change (weights, encoder
-states): `attend` takes all decoder steps in one product each, the fed decoder one step at a time (`feeding.py`).
+The equations are written once, in terms of `product(name, a)`, a product with what is constant over steps (weights,
+encoder states). `attend` computes all decoder steps in one product each, the fed decoder step by step (`feeding.py`).
 """
 
 from typing import NamedTuple
@@ -9,10 +9,10 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-# The score of a padded source position: its attention weight is exactly zero, and a row of padding alone stays finite.
+# Score of a padded source position: its attention weight is exactly zero, and a row of only padding stays finite.
 PADDING_SCORE = -1e9
 
-# Products of one decoder step: einsum(equation, a, constant). Which of them there are is the kind of attention.
+# Products of one decoder step: einsum(equation, a, constant). The kind of attention determines which are used.
 EQUATIONS = {
     "query": "bi,ih->bh",  # general, concat
     "keys": "b,bsh->bsh",  # concat
@@ -26,7 +26,7 @@ EQUATIONS = {
 
 
 class AttentionKernels(NamedTuple):
-    """The parameters of attention; what a kind does not have is None.
+    """The parameters of attention; None for those that the kind of attention does not have.
 
     kernel: W_c f32[2H, H], rows [context; h_t]. score: W_a, f32[H, H] (general) or f32[2H, H], rows [h_t; state]
     (concat). score_vector: v_a f32[H] (concat). position: W_p f32[H, H] and position_vector: v_p f32[H] (local-p).
@@ -40,12 +40,12 @@ class AttentionKernels(NamedTuple):
 
 
 def attention_keys(kernels, states):
-    """What concat adds to its query, [0 ; state] W_a: f32[B, S, H] -> f32[B, S, H], once a sentence. None otherwise."""
+    """Keys of concat, [0 ; state] W_a: f32[B, S, H] -> f32[B, S, H], once per sentence. None otherwise."""
     return None if kernels.score_vector is None else states @ kernels.score[states.shape[-1] :]
 
 
 def attention_constants(kernels, memory):
-    """The second operand of each product that these parameters ask for: dict, names of EQUATIONS -> array.
+    """The second operand of each product that these parameters need: dict, names of EQUATIONS -> array.
 
     Args: kernels: AttentionKernels. memory: Memory; its `keys` are read for concat.
     """
@@ -68,7 +68,7 @@ def attention_weights(scores, source_mask):
     Args:
       scores: f32[B, ..., S].
       source_mask: bool[B, S], True at words (or shaped like `scores`).
-    Returns: f32[B, ..., S], each row summing to 1; zero at padding (a sentence of padding alone gets uniform weights).
+    Returns: f32[B, ..., S], each row summing to 1; zero at padding (a row of only padding gets uniform weights).
     """
     if source_mask.ndim != scores.ndim:
         source_mask = _over_steps(source_mask, scores.ndim)
@@ -77,16 +77,16 @@ def attention_weights(scores, source_mask):
 
 
 def local_weights(scores, source_mask, centre, window):
-    """Weights of local-p: a softmax within a window that the decoder places, under a Gaussian (Luong et al. 2015).
+    """Weights of local-p: a softmax within a predicted window, times a Gaussian (Luong et al. 2015, sec. 3.2).
 
     p_t = S sigmoid(centre_t);  a_s = softmax_s'(score_s') exp(-(s - p_t)^2 / (2 sigma^2)),  sigma = D / 2, where s'
     runs over the words within D of p_t (their eqs. 9 and 10). S counts the words of the sentence, without padding, and
-    s = 1..S counts them in the order in which they are read: along the array, from either side's padding alike. As in
-    the paper the weights are not normalised again, and p_t learns from the Gaussian alone.
+    s = 1..S numbers them in the order they are read, along the array, whichever side is padded. As in the paper the
+    weights are not normalised again, and p_t gets its gradient from the Gaussian alone.
 
     Args:
       scores: f32[B, ..., S]. source_mask: bool[B, S], True at words.
-      centre: f32[B, ...], v_p^T tanh(W_p h_t). window: D, a Python int, at least 1: no window is then without a word.
+      centre: f32[B, ...], v_p^T tanh(W_p h_t). window: D, a Python int, at least 1, so that no window is empty.
     Returns: f32[B, ..., S], each row summing to at most 1; zero at padding and outside the window.
     """
     dtype = jnp.promote_types(scores.dtype, jnp.float32)
@@ -98,16 +98,16 @@ def local_weights(scores, source_mask, centre, window):
 
 
 def attentional_vector(product, names, h, source_mask, window):
-    """h~_t of decoder states and the weights it read the source with.
+    """h~_t of decoder states, and its attention weights.
 
     query_t = h_t (dot) or W_a h_t (general; as [h_t ; 0] W_a for concat);  score_ts = query_t . state_s, or
     v_a^T tanh(query_t + key_s) for concat (Luong et al. 2015, eq. 8);  c_t = sum_s a_ts state_s;
     h~_t = tanh([c_t ; h_t] W_c) (eq. 5).
 
     Args:
-      product: (name, a) -> einsum(EQUATIONS[name], a, constant), each name once at most.
-      names: of the constants that there are, which is the kind of attention.
-      h: f32[B, H], or f32[B, Q, H] where the products have the axis Q too. source_mask: bool[B, S].
+      product: (name, a) -> einsum(EQUATIONS[name], a, constant), called at most once per name.
+      names: of the available constants; they determine the kind of attention.
+      h: f32[B, H], or f32[B, Q, H] if the products have an axis Q too. source_mask: bool[B, S].
       window: D of local-p.
     Returns: (h~ like h, weights f32[B, (Q,) S]).
     """
@@ -154,5 +154,5 @@ def _with_queries(equation):
 
 
 def _over_steps(x, ndim):
-    """[B, S] -> [B, 1.., S] of so many axes."""
+    """[B, S] -> [B, 1.., S] with `ndim` axes."""
     return x.reshape(x.shape[0], *(1,) * (ndim - 2), x.shape[1])

@@ -1,4 +1,4 @@
-"""The kinds of recurrent layer behind one interface: what encoder and decoder need to know of an LSTM or a GRU."""
+"""One interface to the kinds of recurrent layer, LSTM and GRU, for encoder and decoder."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -10,18 +10,19 @@ from seq2slim.models.lstm import lstm_layer, lstm_step
 
 
 class Cell(NamedTuple):
-    """One kind of recurrent layer; its state is a tuple of [B, H], the first of them h.
+    """One kind of recurrent layer; its state is a tuple of arrays [B, H], h first.
 
     Attributes:
       blocks: the kernel is f32[in + H, blocks * H], rows [input; recurrent].
-      zeros: (batch, units, dtype) -> state before the first word. What is summed up over the steps (c of the LSTM, h of
-        the GRU) is float32 also where the dtype is narrower: a sum of T small terms in bfloat16 stops growing when it
-        is 2^8 times the term.
+      zeros: (batch, units, dtype) -> state before the first word. What accumulates over steps (c of the LSTM, h of the
+        GRU) is float32 even if the dtype is narrower: a sum of T small terms in bfloat16 stops growing when it is 2^8
+        times the term.
       layer: (kernel, bias or None, x [T, B, in], state, keep or None, reverse=False) -> (h [T, B, H], state); all
-        steps, with a vector-Jacobian product of its own.
-      matrices: (kernel, in) -> {name: matrix}, what one step multiplies by.
+        steps, with a custom VJP.
+      matrices: (kernel, in) -> {name: matrix}, the matrices that one step multiplies by.
       step: (product, x_t [B, in], state, offset or None) -> (h_t [B, H], state), where product(name, a) is
-        a @ matrices[name], each name once; offset [B, blocks * H] (a bias) is added to the input's pre-activations.
+        a @ matrices[name], called once per name; offset [B, blocks * H] (a bias) is added to the pre-activations of
+        the input.
     """
 
     blocks: int

@@ -1,4 +1,4 @@
-"""What a sequence-to-sequence model is made of."""
+"""Configuration of a sequence-to-sequence model."""
 
 from dataclasses import dataclass, fields
 from typing import Literal, get_args, get_origin
@@ -13,21 +13,21 @@ class Seq2SeqConfig:
     Attributes:
       source_vocabulary, target_vocabulary: number of words V of each side.
       layers: L, of the encoder and of the decoder.
-      units: H, cells a layer; a bidirectional encoder has H/2 in each direction.
+      units: H, cells per layer; a bidirectional encoder has H/2 in each direction.
       embedding: E; 0 means H, as in the papers.
       attention: score that compares h_t with the encoder states, or none.
-      input_feeding: the first decoder layer also reads h~ of the step before.
-      bidirectional: encoder reads both ways (the paper's reads one way, the source reversed).
-      lstm_bias, output_bias: add biases to the recurrent layers (of either cell) and to the softmax; never pruned.
+      input_feeding: the first decoder layer also reads h~ of the previous step.
+      bidirectional: the encoder reads in both directions (the paper's reads the reversed source).
+      lstm_bias, output_bias: add biases to the recurrent layers (LSTM or GRU) and to the softmax; never pruned.
       dropout: rate on the non-recurrent input of every recurrent layer (Zaremba et al. 2014).
       output_dropout: rate on h~ before the softmax; the paper has none.
       init_scale: parameters start uniform in [-init_scale, init_scale].
-      cell: of every layer of encoder and decoder: an LSTM (Zaremba et al. 2014), or a GRU (Cho et al. 2014, in the form
-        of cuDNN), which has three blocks of columns instead of four.
-      attention_span: what the score is taken over: the whole sentence, or words near a position that the decoder
-        predicts (local-p; Luong et al. 2015, sec. 3.2; with the dot or the general score).
-      window: D of local-p: words up to so many places from that position are read; 10 in the paper.
-      compute_dtype: of products and activations; parameters, cell states, softmaxes and the loss are float32 in both.
+      cell: of all layers: LSTM (Zaremba et al. 2014), or GRU (Cho et al. 2014, in the form of cuDNN), which has three
+        blocks of columns instead of four.
+      attention_span: words that are scored: the whole sentence, or those near a position that the decoder predicts
+        (local-p; Luong et al. 2015, sec. 3.2; with the dot or the general score).
+      window: D of local-p: words at most D positions away are read; 10 in the paper.
+      compute_dtype: of products and activations; parameters, cell states, softmaxes and the loss are always float32.
     Raises: UserError naming the field, the value received and what would be right.
     """
 

@@ -1,6 +1,6 @@
-"""A scan whose weight gradients are taken in one GEMM after the reverse scan, whatever its step computes.
+"""A scan with arbitrary steps whose weight gradients are one GEMM after the reverse scan.
 
-Autodiff of `lax.scan` adds every step's weight gradient into an accumulator as large as the weights. When a step uses
+Autodiff of `lax.scan` adds every step's weight gradient to an accumulator as large as the weights. When a step uses
 its constants only in products `einsum(equation, a_t, constant)`, the gradient of the constant needs just a_t and the
 cotangent of the product: both are stacked over time, and one einsum over all steps gives the gradient. Used where the
 recurrence is more than an LSTM layer (input feeding).
@@ -25,13 +25,13 @@ def deferred_scan(step, equations, constants, carry, xs):
 
     Args:
       step: (product, carry, x_t) -> (carry, y_t); `product(name, a_t)` is
-        `einsum(equations[name], a_t, constants[name])`, called exactly once a name. The step reads its constants in no
+        `einsum(equations[name], a_t, constants[name])`, called exactly once per name. The step uses its constants in no
         other way.
       equations: tuple of (name, equation) pairs, with operands "a,constant->product"; the letter t is reserved for
-        time. Every letter of the constant stands in one of the other two.
-      constants: dict of float arrays, one a name.
+        time. Every letter of the constant occurs in one of the other two.
+      constants: dict of float arrays, one per name.
       carry, xs: as in `lax.scan`.
-    Returns: (carry, ys), as `lax.scan`.
+    Returns: (carry, ys), as in `lax.scan`.
     """
     products = dict(equations)
 
@@ -56,7 +56,7 @@ def _fwd(step, equations, constants, carry, xs):
         carry, y_t = step(product, carry, x_t)
         return carry, (y_t, seen)
 
-    # A zero shift added to every product: its cotangent is the product's.
+    # A zero shift is added to every product: its cotangent is the product's.
     shapes = jax.eval_shape(lambda c, x: body(c, (x, None))[1][1], carry, jax.tree.map(lambda x: x[0], xs))
     shift = {
         name: jnp.zeros(

@@ -5,12 +5,12 @@ import jax.numpy as jnp
 
 
 def split_key(key, count):
-    """`count` independent keys, or as many None where `key` is None (no dropout). Returns: list."""
+    """List of `count` independent keys, or of `count` None if `key` is None (no dropout)."""
     return [None] * count if key is None else list(jax.random.split(key, count))
 
 
 def dropout(key, x, rate):
-    """Zeroes each value with probability `rate` and scales the others by 1 / (1 - rate); `x` itself where key is None.
+    """Zeroes each value with probability `rate` and scales the others by 1 / (1 - rate); `x` itself if key is None.
 
     Inverted dropout: the expectation over keys is `x` (Srivastava et al. 2014).
 

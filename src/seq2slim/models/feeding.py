@@ -1,6 +1,6 @@
 """The decoder with input feeding (Luong et al. 2015, sec. 3.3).
 
-Step t reads h~ of step t-1, so attention runs inside the scan.
+Step t reads h~ of step t - 1, so attention runs inside the scan.
 """
 
 import jax.numpy as jnp
@@ -18,7 +18,7 @@ def fed_decoder(cell, layers, kernels, x, carry, memory, dropout_key, rate, wind
 
     Args:
       cell: Cell.
-      layers: (kernel, bias or None) a layer; the first kernel is f32[E + H + H, blocks * H], rows
+      layers: (kernel, bias or None) per layer; the first kernel is f32[E + H + H, blocks * H], rows
         [embedding; h~_tm1; recurrent].
       kernels: AttentionKernels.
       x: f32[T, B, E], embedded target words.
@@ -31,7 +31,7 @@ def fed_decoder(cell, layers, kernels, x, carry, memory, dropout_key, rate, wind
     units = carry.fed.shape[-1]
     keys = split_key(dropout_key, len(layers) + 1)
     ones = jnp.ones((steps, batch, units), x.dtype)
-    # The embedded half of layer 1 needs no earlier step: one GEMM for all steps.
+    # The embedding half of layer 1 does not depend on earlier steps: one GEMM for all steps.
     first, first_bias = layers[0]
     z_x = dropout(keys[-1], x, rate) @ first[:width]
     if first_bias is not None:

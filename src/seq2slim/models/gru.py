@@ -1,7 +1,7 @@
-"""The GRU recurrence with a vector-Jacobian product of its own, made as that of `lstm.py`.
+"""The GRU recurrence with a custom VJP, structured as in `lstm.py`.
 
 Cho et al. 2014 in the form of cuDNN, where the reset gate multiplies the recurrent product instead of the state:
-U (r * h) would need a second product in each step, r * (U h) goes with the other two gates in one.
+U (r * h) would need a second product per step, while r * (U h) shares one with the other two gates.
 """
 
 import jax
@@ -13,7 +13,7 @@ from seq2slim.models.precision import add_bias
 def gru_gates(a_x, a_h, h_tm1):
     """Gate activations and new state of one step.
 
-    r, z = sigmoid(a_x + a_h);  n = tanh(a_x + r a_h), of their own columns each;  h_t = (1 - z) n + z h_tm1.
+    r, z = sigmoid(a_x + a_h);  n = tanh(a_x + r a_h), each from its columns;  h_t = (1 - z) n + z h_tm1.
 
     Args:
       a_x, a_h: f32[B, 3H], input and recurrent halves of the pre-activations, columns r | z | n.
@@ -50,8 +50,8 @@ def recurrence(w_h, a_x, h_0, keep=None):
     Args:
       w_h: f32[H, 3H], recurrent weights, columns r | z | n.
       a_x: f32[T, B, 3H], `x_t W_x` (+ bias) of every step.
-      h_0: f32[B, H]. The state is summed up in its dtype, float32 also where the others are bfloat16.
-      keep: bool[T, B, 1] or None; where False (padding) the state is carried through unchanged.
+      h_0: f32[B, H]. The state is accumulated in its dtype: float32 even if the other arrays are bfloat16.
+      keep: bool[T, B, 1] or None; where False (padding) the state is unchanged.
     Returns: (h [T, B, H], in the dtype of w_h; h_T f32[B, H]).
     """
     final, (h, _) = _forward(w_h, a_x, h_0, keep)
@@ -71,7 +71,7 @@ def _recurrence_bwd(residuals, cotangents):
     h_before = jnp.concatenate([h_0[None].astype(h.dtype), h[:-1]])
 
     def recurrent(da_x, r):
-        """Cotangent of h_tm1 W_h from that of x_t W_x: the candidate's own columns came through r."""
+        """Cotangent of h_tm1 W_h from that of x_t W_x: the candidate's columns were multiplied by r."""
         return jnp.concatenate([da_x[..., : 2 * units], da_x[..., 2 * units :] * r], -1)
 
     def step(dh_next, inputs):
@@ -84,7 +84,7 @@ def _recurrence_bwd(residuals, cotangents):
         if keep_t is not None:
             da_x = jnp.where(keep_t, da_x, 0)
         dh_tm1 = dh_t * z + recurrent(da_x, r) @ w_h_transposed
-        # Where the state was carried through, da is zero and the whole cotangent passes by the gates.
+        # At padding the state was unchanged: da is zero and the whole cotangent bypasses the gates.
         return (dh_tm1 if keep_t is None else jnp.where(keep_t, dh_tm1, dh_t)), da_x
 
     dh_0, da_x = jax.lax.scan(step, dh_final, (dh, gates, h_before, keep), reverse=True)
@@ -100,10 +100,10 @@ def gru_layer(kernel, bias, x, state, keep=None, reverse=False):
 
     Args:
       kernel: f32[in + H, 3H], rows [input; recurrent], columns r | z | n.
-      bias: f32[3H] or None; one bias, added to the input half (cuDNN has a second one, inside of r * (U h)).
+      bias: f32[3H] or None; one bias, added to the input half (cuDNN has a second one, inside r * (U h)).
       x: f32[T, B, in].
       state: (h_0 f32[B, H],).
-      keep: bool[T, B, 1] or None; False at padding, where the state is carried through.
+      keep: bool[T, B, 1] or None; False at padding, where the state is unchanged.
       reverse: run from the last step to the first; outputs stay in the order of `x`.
     Returns: (h f32[T, B, H], (h_T,)).
     """

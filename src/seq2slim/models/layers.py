@@ -1,4 +1,4 @@
-"""The parameters of the encoder-decoder, layer by layer: what has a name in the tree that pruning sees."""
+"""The parameters of the encoder-decoder, layer by layer, by their names in the tree that is pruned."""
 
 import jax
 import jax.numpy as jnp
@@ -31,7 +31,7 @@ class Embedding(nn.Module):
 
 
 class Affine(nn.Module):
-    """A kernel, and a bias where there is one: the parameters of a recurrent layer or of the softmax."""
+    """A kernel and an optional bias: the parameters of a recurrent layer or of the softmax."""
 
     rows: int
     columns: int
@@ -49,7 +49,7 @@ class Affine(nn.Module):
 
 
 class EncoderLayer(nn.Module):
-    """One encoder layer, reading forwards, or both ways with half of the units each."""
+    """One encoder layer, forward, or in both directions with half of the units each."""
 
     config: Seq2SeqConfig
     inputs: int
@@ -70,7 +70,7 @@ class EncoderLayer(nn.Module):
 
 
 class Attention(nn.Module):
-    """The parameters of attention by the names of `AttentionKernels`: `kernel` (W_c), and what its kind asks for."""
+    """The parameters of attention, named as in `AttentionKernels`: `kernel` (W_c), and those that its kind needs."""
 
     config: Seq2SeqConfig
 
@@ -92,7 +92,7 @@ class Attention(nn.Module):
 
 
 def decoder_layer(config: Seq2SeqConfig, inputs: int, name: str | None = None):
-    """Parameters of one decoder layer that reads `inputs` values a step."""
+    """Parameters of one decoder layer that reads `inputs` values per step."""
     return recurrent_layer(config, inputs, config.units, name)
 
 
@@ -103,7 +103,7 @@ def recurrent_layer(config: Seq2SeqConfig, inputs: int, units: int, name: str | 
 
 
 class Stack(nn.Module):
-    """`layer_1` .. `layer_L`, each reading the one below; `make(config, inputs, name=...)` makes one."""
+    """`layer_1` .. `layer_L`, each reading the previous one; `make(config, inputs, name=...)` makes one."""
 
     config: Seq2SeqConfig
     inputs: int

@@ -1,8 +1,8 @@
-"""The LSTM recurrence with a vector-Jacobian product of its own.
+"""The LSTM recurrence with a custom VJP.
 
 Autodiff of a scanned LSTM adds one weight-gradient GEMM to every step of the reverse scan. Here the forward scan saves
 the gates and cells, the reverse scan emits only dz, and dW of the recurrent half is one GEMM over all steps afterwards;
-the input half, `x @ W_x`, is hoisted out of the scan altogether.
+the input half, `x @ W_x`, is computed outside the scan.
 """
 
 import jax
@@ -22,7 +22,7 @@ def lstm_gates(z_t, c_tm1):
     Returns: ((i, f, o, h^) each f32[B, H], c_t f32[B, H]).
     """
     units = c_tm1.shape[-1]
-    z_t = z_t.astype(c_tm1.dtype)  # in bfloat16 a forget gate could not be told from 1 once it is above 1 - 2^-9
+    z_t = z_t.astype(c_tm1.dtype)  # in bfloat16 a forget gate above 1 - 2^-9 rounds to 1
     gates = jax.nn.sigmoid(z_t[..., : 3 * units])
     i, f, o = (gates[..., k * units : (k + 1) * units] for k in range(3))
     g = jnp.tanh(z_t[..., 3 * units :])
@@ -55,9 +55,9 @@ def recurrence(w_h, z_x, h_0, c_0, keep=None):
     Args:
       w_h: f32[H, 4H], recurrent weights, columns i | f | o | h^.
       z_x: f32[T, B, 4H], `x_t W_x` (+ bias) of every step.
-      h_0, c_0: f32[B, H], state before the first step. c is summed up in its dtype: float32 also where h and the
+      h_0, c_0: f32[B, H], state before the first step. c is accumulated in its dtype: float32 even if h and the
         products are bfloat16.
-      keep: bool[T, B, 1] or None; where False (padding) the state is carried through unchanged.
+      keep: bool[T, B, 1] or None; where False (padding) the state is unchanged.
     Returns: (h f32[T, B, H], (h_T f32[B, H], c_T f32[B, H])).
     """
     final, (h, _, _) = _forward(w_h, z_x, h_0, c_0, keep)
@@ -84,7 +84,7 @@ def _recurrence_bwd(residuals, cotangents):
         i, f, o, g = (gates_t[:, k * units : (k + 1) * units] for k in range(4))
         tanh_c = jnp.tanh(c_t)
         dc_t = dc_next + dh_t * o * (1 - tanh_c * tanh_c)
-        # Where the state was carried through, c_t is c_tm1: its whole cotangent passes by the gates, and dz is zero.
+        # At padding c_t is c_tm1: its whole cotangent bypasses the gates, and dz is zero.
         dz_t = jnp.concatenate(
             [
                 dc_t * g * i * (1 - i),
@@ -116,7 +116,7 @@ def lstm_layer(kernel, bias, x, state, keep=None, reverse=False):
       bias: f32[4H] or None.
       x: f32[T, B, in].
       state: (h_0, c_0), f32[B, H] each.
-      keep: bool[T, B, 1] or None; False at padding, where the state is carried through.
+      keep: bool[T, B, 1] or None; False at padding, where the state is unchanged.
       reverse: run from the last step to the first; outputs stay in the order of `x`.
     Returns: (h f32[T, B, H], (h_T, c_T)).
     """

@@ -1,8 +1,8 @@
-"""Mixed precision: parameters stay float32, products and activations are bfloat16 where the model says so.
+"""Mixed precision: parameters stay float32; products and activations are bfloat16 if the model is configured so.
 
-What is rounded is each factor and each product (8 bits of precision, relative error 2^-8). float32 stay the gates and
-the state of the cells, every softmax, the logits and the loss, and what the optimiser sees: each gradient of a
-parameter is rounded once, as a product, then summed up and applied in float32.
+Each factor and each product is rounded (8 bits of precision, relative error 2^-8). Gates and cell states, softmaxes,
+logits and the loss stay float32. So does what the optimiser sees: a parameter's gradient is rounded once, as a product,
+then summed and applied in float32.
 """
 
 import jax
@@ -10,14 +10,14 @@ import jax.numpy as jnp
 
 
 def narrow(x, compute_dtype):
-    """`x` as products read it: in bfloat16, or as it is for "float32". The gradient comes back in the dtype of `x`."""
+    """`x` in the dtype of products: bfloat16, or unchanged for "float32". The gradient has the dtype of `x`."""
     return x.astype(jnp.bfloat16) if compute_dtype == "bfloat16" else x
 
 
 def add_bias(z, bias):
     """z + bias, [..., n] + [n], in the dtype of z; the gradient of `bias` is summed in float32.
 
-    A sum over thousands of steps and sentences in bfloat16 would stop where a term is half of its last bit.
+    In bfloat16 a sum over thousands of steps and sentences stops growing when a term is half of its last bit.
     """
     wide = jnp.promote_types(z.dtype, jnp.float32)
     return (z.astype(wide) + bias.astype(wide)).astype(z.dtype)
@@ -25,10 +25,10 @@ def add_bias(z, bias):
 
 @jax.custom_vjp
 def wide_product(x, kernel):
-    """x @ kernel, summed and left in float32: x bf16[..., H], kernel bf16[H, V] -> f32[..., V].
+    """x @ kernel, summed and returned in float32: x bf16[..., H], kernel bf16[H, V] -> f32[..., V].
 
-    Logits are differences of large numbers for the softmax, and bfloat16 would round each by up to 1/256 of itself. The
-    cotangent, a difference of probabilities, is rounded to bfloat16, so that the gradient's products are narrow too.
+    The softmax takes differences of logits, which may be large, and bfloat16 would round each by up to 1/256 of itself.
+    The cotangent, a difference of probabilities, is rounded to bfloat16, so the gradient's products are narrow too.
     """
     return jnp.matmul(x, kernel, preferred_element_type=jnp.float32)
 

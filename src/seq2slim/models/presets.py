@@ -1,4 +1,4 @@
-"""Named models: those of the papers to the letter, and the ones chosen for one small machine."""
+"""Named models: exactly those of the papers, and ones chosen for one small machine."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, fields
@@ -9,10 +9,10 @@ from seq2slim.models.config import Seq2SeqConfig
 
 
 def weight_classes(config: Seq2SeqConfig) -> tuple[tuple[str, str], ...]:
-    """Rules from parameter paths to the classes of See et al. 2016 (fig. 4), 12 for theirs; vectors are never pruned.
+    """Rules from parameter paths to the classes of See et al. 2016 (fig. 4), 12 in theirs; vectors are never pruned.
 
-    The matrices W_a and W_p of the other kinds of attention belong to "attention". The vectors are the biases, and v_a
-    and v_p, H weights of which each gates a whole column of its matrix.
+    The matrices W_a and W_p of other kinds of attention belong to "attention". The vectors are the biases, v_a and v_p;
+    their H weights scale whole columns of W_a and W_p.
 
     Returns: (glob over a path such as "encoder/layer_1/forward/kernel", class name) pairs, as
       `pruning.classes_by_rules` takes them.
@@ -31,7 +31,7 @@ def weight_classes(config: Seq2SeqConfig) -> tuple[tuple[str, str], ...]:
 
 
 def see2016(source_vocabulary=50_000, target_vocabulary=50_000, **changes):
-    """See, Luong & Manning 2016: 216,000,000 weights in 12 classes (no feeding, as their figure 4 counts)."""
+    """See, Luong & Manning 2016: 216,000,000 weights in 12 classes (no input feeding, as in their figure 4)."""
     return Seq2SeqConfig(source_vocabulary, target_vocabulary, **changes)
 
 
@@ -41,19 +41,19 @@ def _kim2016(source_vocabulary=50_004, target_vocabulary=50_004, **changes):
 
 
 def kim2016_teacher(*vocabularies, **changes):
-    """Kim & Rush 2016, the 4x1000 teacher: 221,094,004 parameters at 50,004 words a side."""
+    """Kim & Rush 2016, the 4x1000 teacher: 221,094,004 parameters at 50,004 words per side."""
     return _kim2016(*vocabularies, **changes)
 
 
 def kim2016_student(*vocabularies, **changes):
-    """Kim & Rush 2016, the 2x500 student: 84,814,004 parameters at 50,004 words a side."""
+    """Kim & Rush 2016, the 2x500 student: 84,814,004 parameters at 50,004 words per side."""
     return _kim2016(*vocabularies, **(dict(layers=2, units=500) | changes))
 
 
 def base(source_vocabulary, target_vocabulary, **changes):
-    """The headline model: at most 16M weights with 4,000 words a side.
+    """The headline model: at most 16M weights with 4,000 words per side.
 
-    Reads both ways, feeds h~ back and scores by W_a.
+    Bidirectional encoder, input feeding, and general attention (W_a).
     """
     chosen = dict(
         layers=1,
@@ -68,9 +68,9 @@ def base(source_vocabulary, target_vocabulary, **changes):
 
 
 def student(source_vocabulary, target_vocabulary, **changes):
-    """What learns from `base`: the same architecture at a third of the width, under a quarter of its weights.
+    """The student of `base`: the same architecture at a third of the width, with less than a quarter of the weights.
 
-    Less dropout, as a model this small has little to overfit with.
+    Less dropout, as a model this small overfits little.
     """
     return base(
         source_vocabulary,
@@ -80,7 +80,7 @@ def student(source_vocabulary, target_vocabulary, **changes):
 
 
 def small(source_vocabulary, target_vocabulary, **changes):
-    """The studies' model: the paper's architecture at 2x256, at most 8M weights with 4,000 words a side."""
+    """The studies' model: the paper's architecture at 2x256, at most 8M weights with 4,000 words per side."""
     return Seq2SeqConfig(source_vocabulary, target_vocabulary, **(dict(layers=2, units=256, dropout=0.2) | changes))
 
 
@@ -96,10 +96,10 @@ PRESETS: dict[str, Callable[..., Seq2SeqConfig]] = {
 
 @dataclass(frozen=True)
 class ModelOptions:
-    """A preset, and what differs from it (None: as in the preset); the fields are those of `Seq2SeqConfig`.
+    """A preset and changes to it (None: as in the preset); the fields are those of `Seq2SeqConfig`.
 
     Attributes: preset: a key of PRESETS.
-    Raises: UserError for a preset that there is not.
+    Raises: UserError for an unknown preset.
     """
 
     preset: Literal["see2016", "kim2016_teacher", "kim2016_student", "base", "student", "small", "tiny"] = "small"
@@ -121,10 +121,10 @@ class ModelOptions:
 
     def __post_init__(self):
         if self.preset not in PRESETS:
-            raise UserError(f"there is no preset {self.preset!r}, only {', '.join(PRESETS)}")
+            raise UserError(f"unknown preset {self.preset!r}; there are {', '.join(PRESETS)}")
 
     def build(self, source_vocabulary: int, target_vocabulary: int) -> Seq2SeqConfig:
-        """The configuration for vocabularies of so many words.
+        """The configuration for vocabularies of the given sizes.
 
         Raises: UserError if a value is out of range (see `Seq2SeqConfig`).
         """

@@ -1,6 +1,6 @@
 """The encoder-decoder of Luong et al. 2015 as one `flax.linen` module over pure functions.
 
-Inside, time comes first (f32[T, B, H]): a scan reads a contiguous slice a step. Outside, arrays are batch-first.
+Inside, time comes first (f32[T, B, H]): a scan reads one contiguous slice per step. Outside, arrays are batch-first.
 """
 
 from typing import NamedTuple
@@ -19,7 +19,7 @@ from seq2slim.special_ids import PAD
 
 
 class Memory(NamedTuple):
-    """What the decoder reads of a source sentence; constant along a hypothesis.
+    """The encoded source that the decoder reads; constant along a hypothesis.
 
     states: f32[B, S, H], top encoder states. mask: bool[B, S], True at words.
     keys: f32[B, S, H], `attention_keys` of the states (concat), else None.
@@ -31,10 +31,10 @@ class Memory(NamedTuple):
 
 
 class DecoderCarry(NamedTuple):
-    """What changes from step to step, leading axis B (or B*K in a beam).
+    """The decoder's state between steps, leading axis B (or B*K in a beam).
 
     layers: the state of each layer's cell, f32[B, H] each: (h, c) of an LSTM, (h,) of a GRU.
-    fed: f32[B, H], the attentional vector of the step before (input feeding), else None.
+    fed: f32[B, H], the attentional vector of the previous step (input feeding), else None.
     """
 
     layers: tuple
@@ -42,10 +42,10 @@ class DecoderCarry(NamedTuple):
 
 
 class Seq2Seq(nn.Module):
-    """Translation model p(target | source); see `Seq2SeqConfig` for what can vary.
+    """Translation model p(target | source); see `Seq2SeqConfig` for its options.
 
-    Methods, all pure: `__call__` (logits of a whole target), `hidden` (what the softmax reads), `start` and `step`
-    (decoding).
+    Methods, all pure: `__call__` (logits of a whole target), `hidden` (the input of the softmax layer), `start` and
+    `step` (decoding).
     """
 
     config: Seq2SeqConfig
@@ -61,12 +61,12 @@ class Seq2Seq(nn.Module):
         self.softmax = Affine(c.units, c.target_vocabulary, c.init_scale, c.output_bias, c.compute_dtype)
 
     def encode(self, source, dropout_key=None):
-        """Encoder states and what the decoder starts from.
+        """Encoder states and the decoder's initial state.
 
         Args: source: int32[B, S], padded with 0 on either side. dropout_key: key, or None for no dropout.
         Returns: (Memory, DecoderCarry): the decoder starts from the last state of each encoder layer, and from h~ = 0
-          (Luong et al. 2015). The last state of a bidirectional layer is that of its forward direction after the last
-          word beside that of its backward direction after the first.
+          (Luong et al. 2015). The last state of a bidirectional layer concatenates that of its forward
+          direction after the last word and that of its backward direction after the first.
         """
         keys = split_key(dropout_key, self.config.layers)
         keep = (source != PAD).T[..., None]
@@ -84,7 +84,7 @@ class Seq2Seq(nn.Module):
         """Attentional vectors h~ of a target read with teacher forcing.
 
         Args: source: int32[B, S]. target_in: int32[B, T], BOS w_1 .. w_n. dropout_key: key, or None for no dropout.
-        Returns: f32[T, B, H], time first, so that the softmax reads it without a transposition.
+        Returns: f32[T, B, H], time first, so that the softmax layer needs no transposition.
         """
         c = self.config
         encoder_key, decoder_key, output_key = split_key(dropout_key, 3)
@@ -107,7 +107,7 @@ class Seq2Seq(nn.Module):
         """Unnormalised scores of every target word: [..., H] -> f32[..., V], float32 in any compute dtype."""
         kernel, _ = self.softmax()
         scores = wide_product(hidden, kernel) if self.config.compute_dtype == "bfloat16" else hidden @ kernel
-        return scores if self.softmax.offset is None else scores + self.softmax.offset  # as wide as the loss has it
+        return scores if self.softmax.offset is None else scores + self.softmax.offset  # in the loss's dtype
 
     def __call__(self, source, target_in, dropout_key=None):
         """Logits f32[T, B, V], time first; arguments as in `hidden`."""
@@ -118,9 +118,9 @@ class Seq2Seq(nn.Module):
         return self.encode(source)
 
     def step(self, memory, carry, token):
-        """One decoding step of N = B*K hypotheses, K of each sentence side by side.
+        """One decoding step of N = B*K hypotheses; the K of a sentence are consecutive.
 
-        Args: memory: Memory of B sentences. carry: DecoderCarry, leading axis N. token: int32[N], the word before.
+        Args: memory: Memory of B sentences. carry: DecoderCarry, leading axis N. token: int32[N], the previous word.
         Returns: (logits f32[N, V], attention weights f32[N, S], carry). Without attention the weights are zero.
         """
         c = self.config
@@ -143,9 +143,11 @@ class Seq2Seq(nn.Module):
 
 
 def init_params(config: Seq2SeqConfig, key):
-    """Parameters of a new model, uniform in [-init_scale, init_scale]: the nested dict of docs/architecture.md.
-
-    Abstract shapes without any allocation: `jax.eval_shape(lambda k: init_params(config, k), key)`.
-    """
+    """Parameters of a new model, uniform in [-init_scale, init_scale]: the nested dict in docs/architecture.md."""
     one = jnp.ones((1, 1), jnp.int32)
     return Seq2Seq(config).init(key, one, one)["params"]
+
+
+def param_shapes(config: Seq2SeqConfig):
+    """The parameters of a model as `jax.ShapeDtypeStruct`, without allocation."""
+    return jax.eval_shape(lambda key: init_params(config, key), jax.random.key(0))

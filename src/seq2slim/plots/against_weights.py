@@ -1,4 +1,4 @@
-"""BLEU against the number of weights that are not zero: what distillation and pruning buy (Kim & Rush 2016)."""
+"""BLEU against the number of nonzero weights, after distillation and pruning (Kim & Rush 2016)."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,12 +18,12 @@ _MARKS = (
 
 
 def bleu_against_weights(groups: dict[str, list[tuple[str, int, float]]], path: Path, joined: str = "") -> list[Path]:
-    """Points with their names, a marker a group; weights on a logarithmic axis.
+    """Named points, one marker per group; weights on a logarithmic axis.
 
     Args:
-      groups: legend -> (name beside the point or "", weights above 0, BLEU); at most 5.
-      path: where to, without suffix.
-      joined: the group whose points are joined by a line, in order of weights.
+      groups: legend -> (name beside the point or "", nonzero weights, above 0, BLEU); at most 5.
+      path: of the figures, without suffix.
+      joined: the group whose points are joined by a line, in the order of their weights.
     Returns: paths of the SVG and the PNG.
     Raises: ValueError for more groups than there are markers.
     """
@@ -46,7 +46,7 @@ def bleu_against_weights(groups: dict[str, list[tuple[str, int, float]]], path: 
 
 def apart(values: Sequence[float], gap: float) -> list[float]:
     """The positions nearest to ascending `values` (least squares) that lie at least `gap` apart, in the same order."""
-    blocks: list[list[float]] = []  # of values less so many gaps, whose means must not fall: pool adjacent violators
+    blocks: list[list[float]] = []  # of value - index * gap; their means must not fall: pool adjacent violators
     for index, value in enumerate(values):
         blocks.append([value - index * gap])
         while len(blocks) > 1 and fmean(blocks[-2]) > fmean(blocks[-1]):
@@ -56,8 +56,8 @@ def apart(values: Sequence[float], gap: float) -> list[float]:
 
 
 def _name(fig, axes, points: list[tuple[float, float, str]]):
-    """Writes names right of their points, (x, y, name) by x; those one above another apart, joined by a line."""
-    fig.draw_without_rendering()  # only then are places known
+    """Writes names to the right of their points (x, y, name), sorted by x; spreads those that would overlap."""
+    fig.draw_without_rendering()  # before this, positions are unknown
     columns: list[list[tuple[float, float, str]]] = []
     for point in points:
         if columns and point[0] < 1.1 * columns[-1][0][0]:

@@ -13,17 +13,17 @@ def grouped_bars(
     logarithmic: bool = False,
     levels: dict[str, float] | None = None,
 ) -> list[Path]:
-    """One group of bars a name, one bar of each kind in it.
+    """One group of bars per name, with one bar of each kind.
 
     Args:
       groups: names under the axis.
-      bars: label -> heights, one a group; at most as many labels as the style has bars.
+      bars: label -> heights, one per group; at most as many labels as the style has bars.
       y_label: with its unit.
-      path: where to, without suffix.
+      path: of the figures, without suffix.
       logarithmic: of the heights; one that is not above 0 has no bar then.
       levels: label -> height of a horizontal dotted line.
     Returns: paths of the SVG and the PNG.
-    Raises: ValueError for more kinds than the style tells apart, or another number of heights than of groups.
+    Raises: ValueError for more kinds than the style has, or if the numbers of heights and groups differ.
     """
     if len(bars) > len(BARS) or any(len(heights) != len(groups) for heights in bars.values()):
         sizes = {label: len(heights) for label, heights in bars.items()}

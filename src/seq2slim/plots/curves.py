@@ -1,4 +1,4 @@
-"""Something against the percentage pruned, one line a kind of model (See et al. 2016, figs. 3 and 6)."""
+"""A quantity against the percentage pruned, one line per kind of model (See et al. 2016, figs. 3 and 6)."""
 
 import math
 from pathlib import Path
@@ -11,18 +11,18 @@ Curve = list[tuple[float, float, float]]
 def against_percent_pruned(
     curves: dict[str, Curve], y_label: str, path: Path, levels: dict[str, float] | None = None
 ) -> list[Path]:
-    """Lines over the percentage of weights pruned, with bars of one standard deviation where there are several seeds.
+    """Lines over the percentage of weights pruned, with bars of one standard deviation if there are several seeds.
 
     Args:
       curves: label -> (percent, mean, standard deviation or nan), ascending; at most as many as the style has lines.
       y_label: with its unit.
-      path: where to, without suffix.
-      levels: label -> height of a horizontal dotted line, for what does not depend on the percentage.
+      path: of the figures, without suffix.
+      levels: label -> height of a horizontal dotted line, for values that do not depend on the percentage.
     Returns: paths of the SVG and the PNG.
     Raises: ValueError for more curves than lines.
     """
     if len(curves) > len(LINES):
-        raise ValueError(f"the style tells {len(LINES)} lines apart, got {len(curves)}: {', '.join(curves)}")
+        raise ValueError(f"the style has {len(LINES)} kinds of line, got {len(curves)}: {', '.join(curves)}")
     fig, axes = figure("weights pruned (%)", y_label, width=7.5)
     for line, (label, points) in zip(LINES, curves.items()):
         x, mean, deviation = zip(*points)

@@ -8,16 +8,16 @@ from seq2slim.plots.style import LINES, figure, save
 def loss_through_pruning(
     baseline: list[tuple], retrained: list[tuple], control: list[tuple], sparsity: float, path: Path
 ):
-    """One curve of a model that is trained, pruned at the vertical line, and retrained; its dense control beside it.
+    """Loss of a model that is trained, pruned at the vertical line, and retrained, and of its dense control.
 
     Args:
       baseline, retrained, control: (steps since the run began, validation loss in nats per target token), ascending.
       sparsity: fraction pruned, in [0, 1].
-      path: where to, without suffix.
+      path: of the figures, without suffix.
     Returns: paths of the SVG and the PNG.
     """
     fig, axes = figure("training steps", "validation loss (nats per token)")
-    steps, losses = zip(*baseline[1:])  # the untrained model's loss would flatten all the rest
+    steps, losses = zip(*baseline[1:])  # the untrained model's loss would flatten the curves
     pruned_at = steps[-1]
     axes.plot(steps, losses, label="baseline", **LINES[0])
     for curve, label, line in (
@@ -28,7 +28,7 @@ def loss_through_pruning(
     axes.axvline(pruned_at, color="black", linewidth=0.8, linestyle=":")
     best = min(losses)
     axes.axhline(best, color="black", linewidth=0.8, linestyle=":")
-    # The jump goes off the top, its height written beside it: drawn whole, it would flatten all the rest.
+    # The jump is cut off at the top and its height written beside it: in full, it would flatten the curves.
     jump, lowest = retrained[0][1], min(loss for curve in (baseline, control, retrained) for _, loss in curve)
     axes.set_ylim(lowest - 0.15 * (losses[0] - lowest), losses[0] + 0.05 * (losses[0] - lowest))
     beside = {"xytext": (18, -2), "textcoords": "offset points", "fontsize": 8}

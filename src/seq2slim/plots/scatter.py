@@ -13,14 +13,14 @@ def named_points(
     Args:
       points: (name, x, y).
       x_label, y_label: with units.
-      path: where to, without suffix.
-      logarithmic: of y, as far as all are above 0; else it stays linear.
+      path: of the figures, without suffix.
+      logarithmic: whether the y axis is; it stays linear unless all y are above 0.
     Returns: paths of the SVG and the PNG.
     """
     fig, axes = figure(x_label, y_label)
     middle = (min(x for _, x, _ in points) + max(x for _, x, _ in points)) / 2
     for number, (name, x, y) in enumerate(sorted(points, key=lambda point: point[1:])):
-        # Towards the inside of the figure, and a neighbour's a line lower, so that few names overlap.
+        # Towards the inside of the figure, and every other name lower, so that few names overlap.
         sign, align = (-1, "right") if x > middle else (1, "left")
         place = (5 * sign, -9 if number % 2 else 3)
         axes.plot(x, y, "o", color="black", markersize=4)

@@ -1,4 +1,4 @@
-"""One style for every figure: readable in grey, at half a page, on paper and on a screen."""
+"""The style of all figures: readable in grey, at half a page, on paper and on a screen."""
 
 from pathlib import Path
 
@@ -6,7 +6,7 @@ import matplotlib
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-# Black and greys, told apart by dashes and markers before colour.
+# Distinguishable by dashes and markers without colour.
 LINES = (
     {"color": "#000000", "linestyle": "-"},
     {"color": "#1f6fb4", "linestyle": "-", "marker": "o", "markersize": 3},
@@ -15,7 +15,7 @@ LINES = (
     {"color": "#555555", "linestyle": ":", "marker": "^", "markersize": 4},
     {"color": "#3a9a6a", "linestyle": "--", "marker": "x", "markersize": 4},
 )
-# Bars side by side, from light to dark, told apart by hatching too.
+# Bars side by side, distinguishable by hatching without colour.
 BARS = (
     {"facecolor": "#e8e8e8", "edgecolor": "#000000", "linewidth": 0.6},
     {"facecolor": "#9fc3e6", "edgecolor": "#000000", "linewidth": 0.6, "hatch": "///"},
@@ -36,13 +36,13 @@ def figure(x_label: str, y_label: str, width: float = 6.0, height: float = 3.4):
 
 
 def panels(rows: int, columns: int, width: float = 6.0, height: float = 3.4):
-    """A figure of several panels without axes of their own. Returns: (figure, array [rows, columns] of axes)."""
+    """A figure of several panels. Returns: (figure, array [rows, columns] of axes)."""
     fig = _empty(width, height)
     return fig, fig.subplots(rows, columns, squeeze=False)
 
 
 def save(fig, path: Path) -> list[Path]:
-    """Writes `path` as .svg and .png, the same bytes for the same figure. Returns: both paths."""
+    """Writes `path` as .svg and .png; equal figures give equal bytes. Returns: both paths."""
     path.parent.mkdir(parents=True, exist_ok=True)
     written = [path.with_suffix(".svg"), path.with_suffix(".png")]
     with matplotlib.rc_context({"svg.hashsalt": "seq2slim"}):
@@ -52,7 +52,7 @@ def save(fig, path: Path) -> list[Path]:
 
 
 def _empty(width: float, height: float) -> Figure:
-    """Made without pyplot: no screen is needed, and in a notebook pyplot goes on drawing where it did."""
+    """A figure without pyplot: it needs no screen, and leaves a notebook's current figure alone."""
     fig = Figure(figsize=(width, height), layout="constrained")
     FigureCanvasAgg(fig)
     return fig

@@ -1,4 +1,4 @@
-"""Where the survivors of pruning are (See et al. 2016, sec. 4.5 and fig. 8): the lighter, the more is kept."""
+"""Maps of the weights that survive pruning (See et al. 2016, sec. 4.5 and fig. 8): lighter means more are kept."""
 
 from pathlib import Path
 
@@ -6,16 +6,16 @@ import numpy as np
 
 from seq2slim.plots.style import BARS, LINES, panels, save
 
-MOST = 512  # points of a map a side; a larger matrix is shown by the means of blocks
+MOST = 512  # points per side of a map; a larger matrix is shown by the means of blocks
 GATES = ("i", "f", "o", r"$\hat{h}$")
 
 
 def lstm_maps(kernels: dict[str, np.ndarray], path: Path) -> list[Path]:
-    """Each LSTM matrix as the paper lays it out: rows of the gates i, f, o, h-hat; columns feed-forward | recurrent.
+    """Each LSTM matrix in the layout of the paper: rows of the gates i, f, o, h-hat; columns feed-forward | recurrent.
 
     Args:
       kernels: name -> mask bool[in + H, 4H] of the fused kernel, True kept.
-      path: where to, without suffix.
+      path: of the figures, without suffix.
     Returns: paths of the SVG and the PNG.
     """
     columns = min(2, len(kernels))
@@ -24,7 +24,7 @@ def lstm_maps(kernels: dict[str, np.ndarray], path: Path) -> list[Path]:
     for axes in grid.flat[len(kernels) :]:
         axes.set_axis_off()
     matrices = {name: mask.T for name, mask in kernels.items()}
-    _maps(grid, matrices, (max(_block(matrices)),) * 2, "equal")  # on oblong blocks a diagonal would not show
+    _maps(grid, matrices, (max(_block(matrices)),) * 2, "equal")  # oblong blocks would hide a diagonal
     for axes, (name, mask) in zip(grid.flat, kernels.items()):
         units = mask.shape[1] // 4
         inputs = mask.shape[0] - units
@@ -39,7 +39,7 @@ def lstm_maps(kernels: dict[str, np.ndarray], path: Path) -> list[Path]:
 
 
 def block_means(mask: np.ndarray, block: tuple[int, int]) -> np.ndarray:
-    """f64: the share kept in each block of a mask; those at the far edges may be smaller."""
+    """f64: the share kept in each block of a mask; blocks at the far edges may be smaller."""
     total, count = mask.astype(float), np.ones(mask.shape)
     for axis, step in enumerate(block):
         starts = np.arange(0, mask.shape[axis], step)
@@ -48,7 +48,7 @@ def block_means(mask: np.ndarray, block: tuple[int, int]) -> np.ndarray:
 
 
 def _maps(grid, masks: dict[str, np.ndarray], block: tuple[int, int], aspect: str):
-    """Each mask on its axes, by the means of blocks and in the coordinates of its matrix; 16 shades that all share."""
+    """Draws each mask on its axes by block means, in the coordinates of its matrix, in 16 shared shades."""
     means = {name: block_means(mask, block) for name, mask in masks.items()}
     brightest = max(own.max() for own in means.values())
     for axes, (name, mask) in zip(grid.flat, masks.items()):
@@ -58,15 +58,15 @@ def _maps(grid, masks: dict[str, np.ndarray], block: tuple[int, int], aspect: st
 
 
 def _block(masks: dict[str, np.ndarray]) -> tuple[int, int]:
-    """The smallest block by which each of the masks gets at most MOST points a side."""
+    """The smallest block with which every mask has at most MOST points per side."""
     rows, columns = (-(-max(mask.shape[axis] for mask in masks.values()) // MOST) for axis in (0, 1))
     return rows, columns
 
 
 def embedding_maps(embeddings: dict[str, np.ndarray], path: Path) -> list[Path]:
-    """Embeddings with one column a word, the most frequent at the left.
+    """Embeddings with one column per word, the most frequent at the left.
 
-    Args: embeddings: name -> mask bool[E, words], True kept. path: where to, without suffix.
+    Args: embeddings: name -> mask bool[E, words], True kept. path: of the figures, without suffix.
     Returns: paths of the SVG and the PNG.
     """
     fig, grid = panels(len(embeddings), 1, width=7.0, height=2.4 * len(embeddings))
@@ -81,7 +81,7 @@ def embedding_maps(embeddings: dict[str, np.ndarray], path: Path) -> list[Path]:
 
 
 def words_by_frequency(words: dict[str, dict[str, list]], path: Path) -> list[Path]:
-    """Density of embeddings, and words with nothing left, in bins of words by frequency rank; one panel a side.
+    """Density of embeddings, and fully pruned words, in bins of words by frequency rank; one panel per side.
 
     Args: words: name -> `rank` (of the first word of a bin), `density`, `dead` (words). path: without suffix.
     Returns: paths of the SVG and the PNG.

@@ -1,7 +1,7 @@
 """Weight classes: which leaves of params are pruned together, and the subgroups inside one LSTM leaf.
 
-A *classes* tree has the structure of params and holds one class name (str) a leaf; `NEVER_PRUNED` marks a leaf that
-pruning leaves alone. The classes of See et al. (2016) are layers, attention, embeddings and softmax (their sec. 3.2).
+A *classes* tree has the structure of params and holds one class name (str) per leaf; `NEVER_PRUNED` marks a leaf that
+is not pruned. The classes of See et al. (2016) are layers, attention, embeddings and softmax (their sec. 3.2).
 """
 
 import fnmatch
@@ -25,12 +25,12 @@ def leaf_paths(params):
 
 
 def is_prunable(leaf):
-    """True for a floating-point array with at least one axis: all that a mask can be laid over."""
+    """True for a floating-point array with at least one axis; only these can have a mask of their shape."""
     return getattr(leaf, "ndim", 0) > 0 and jnp.issubdtype(leaf.dtype, jnp.floating)
 
 
 def each_leaf(params):
-    """The default classes: a floating leaf with ndim >= 2 is a class named by its path, all others are never pruned.
+    """Default classes: each floating leaf with ndim >= 2 is a class named by its path; the others are never pruned.
 
     Args:
       params: pytree of arrays (or of `jax.ShapeDtypeStruct`).
@@ -45,15 +45,15 @@ def each_leaf(params):
 
 
 def classes_by_rules(params, rules: Iterable[tuple[str | re.Pattern, str]]):
-    """The class of every leaf, by rules over its path; each leaf must be matched by exactly one rule.
+    """Classes by rules on the path of each leaf; exactly one rule must match each leaf.
 
     Args:
       params: pytree of arrays (or of `jax.ShapeDtypeStruct`); a leaf's path reads 'encoder/layer_1/kernel'.
       rules: (pattern, class name) pairs. A str is a glob whose `*` also crosses '/'; an `re.compile`d pattern must
-        match the whole path. The name is free, or `NEVER_PRUNED`. A rule may match no leaf, so one table serves many
-        models.
+        match the whole path. The class name is any str, or `NEVER_PRUNED`. A rule may match no leaf, so one table
+        serves many models.
     Returns: class names, same structure as `params`.
-    Raises: ValueError naming a leaf that no rule or several rules match, or that is named prunable and cannot be (a
+    Raises: ValueError naming a leaf that no rule or several rules match, or that is in a class and cannot be pruned (a
       scalar, or not floating point).
     """
     rules = list(rules)
@@ -62,7 +62,7 @@ def classes_by_rules(params, rules: Iterable[tuple[str | re.Pattern, str]]):
     for path, leaf in zip(leaf_paths(params), leaves):
         found = [(pattern, name) for pattern, name in rules if _matches(pattern, path)]
         if not found:
-            raise ValueError(f"no rule matches leaf {path!r}; add one (NEVER_PRUNED to leave it alone)")
+            raise ValueError(f"no rule matches leaf {path!r}; add one (NEVER_PRUNED if it is not to be pruned)")
         if len(found) > 1:
             patterns = ", ".join(repr(_text(pattern)) for pattern, _ in found)
             raise ValueError(f"leaf {path!r} is matched by {len(found)} rules ({patterns}); exactly one must match")

@@ -1,4 +1,4 @@
-"""The mask pytree: structure of params, bool arrays, True keeps; a scalar True where a leaf is never pruned."""
+"""Mask pytrees: structure of params, bool arrays, True keeps; a scalar True for a leaf that is never pruned."""
 
 from typing import NamedTuple
 
@@ -10,7 +10,7 @@ from seq2slim.pruning.classes import NEVER_PRUNED, class_names
 
 
 class MaskCounts(NamedTuple):
-    """How many prunable weights a mask tree covers; never-pruned leaves are not counted."""
+    """Prunable weights under a mask tree; never-pruned leaves are not counted."""
 
     kept: int
     total: int
@@ -22,7 +22,7 @@ class MaskCounts(NamedTuple):
 
 
 class MaskOverlap(NamedTuple):
-    """Two mask trees over the same weights, cell by cell."""
+    """Agreement of two mask trees over the same weights, in numbers of weights."""
 
     both_kept: int
     only_first: int
@@ -31,13 +31,13 @@ class MaskOverlap(NamedTuple):
 
     @property
     def jaccard(self):
-        """Kept by both over kept by either, in [0, 1]; 1 for equal masks."""
+        """Weights kept by both over weights kept by either, in [0, 1]; 1 for equal masks."""
         either = self.both_kept + self.only_first + self.only_second
         return self.both_kept / either if either else 1.0
 
 
 def apply_masks(params, masks):
-    """Params with every pruned weight at exactly +0.0: where(mask, w, 0).
+    """Params with every pruned weight set to exactly +0.0: where(mask, w, 0).
 
     Args:
       params: pytree of arrays.
@@ -60,9 +60,9 @@ def all_true(params, classes=None):
 
 
 def count(masks) -> MaskCounts:
-    """Kept and total weights of concrete `masks`, over all leaves that have one of their own shape.
+    """Kept and total weights of concrete `masks`, over all leaves whose mask is not a scalar.
 
-    Those are the prunable leaves, and any that is not prunable now but was when it was pruned before.
+    Those are the prunable leaves, and any leaf that is not prunable now but was pruned before.
     """
     arrays = [np.asarray(mask) for mask in jax.tree.leaves(masks) if jnp.ndim(mask) > 0]
     return MaskCounts(sum(int(np.count_nonzero(mask)) for mask in arrays), sum(mask.size for mask in arrays))
@@ -108,7 +108,7 @@ def _apply_mask(weight, mask):
     concrete = isinstance(weight, np.ndarray) and not isinstance(mask, jax.core.Tracer)
     if concrete and weight.dtype != jnp.result_type(weight):  # float64, which jax would narrow
         return np.where(np.asarray(mask), weight, weight.dtype.type(0))
-    return jnp.where(mask, weight, jnp.zeros((), weight.dtype))
+    return jnp.where(mask, weight, jnp.zeros((), jnp.result_type(weight)))
 
 
 def _check_mask(weight, mask):

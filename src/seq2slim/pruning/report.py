@@ -1,4 +1,4 @@
-"""What pruning did: per class, per LSTM gate subgroup, and the words it silenced. Concrete arrays, on the host."""
+"""Reports on masks: per class, per LSTM gate subgroup, and words without any weight. Concrete arrays, on the host."""
 
 from collections import defaultdict
 from typing import NamedTuple
@@ -9,11 +9,11 @@ import numpy as np
 from seq2slim.pruning.classes import NEVER_PRUNED, class_names, leaf_paths, lstm_subgroups
 from seq2slim.pruning.masks import kept_arrays
 
-BLOCK = 1 << 20  # weights looked at together
+BLOCK = 1 << 20  # weights read at a time
 
 
 class ClassRow(NamedTuple):
-    """One class under a mask. Magnitudes are of the params given to `summary`."""
+    """One class under its masks. Magnitudes are those of the params given to `summary`."""
 
     name: str
     weights: int
@@ -50,14 +50,14 @@ class Summary(NamedTuple):
 def summary(params, masks, *, classes=None) -> Summary:
     """Per class: weights, kept, sparsity, threshold, largest removed; prints as a table.
 
-    Give the params from *before* `apply_masks`: afterwards every removed weight is 0, and so is `largest_removed`. Kept
-    weights are the same in both, so the threshold is too. Class-blind pruning has largest_removed <= threshold over all
-    classes together.
+    Give the params from *before* `apply_masks`: afterwards every removed weight is 0, and so is `largest_removed`.
+    Kept weights, and so the threshold, are the same before and after. Class-blind pruning has
+    largest_removed <= threshold over all classes together.
 
     Args:
       params: pytree of arrays.
       masks: same structure, of any scheme.
-      classes: class name of each leaf, same structure. None: each leaf with a mask that is not a scalar is a class.
+      classes: class name of each leaf, same structure. None: each leaf whose mask is not a scalar is a class.
     Raises: ValueError if structures or shapes differ.
     """
     kept = kept_arrays(params, masks)
@@ -70,7 +70,7 @@ def summary(params, masks, *, classes=None) -> Summary:
     never_pruned = 0
     for weight, mask, name in zip(leaves, kept, names):
         if name == NEVER_PRUNED:
-            never_pruned += getattr(weight, "size", 0)  # an activation function in a module is a leaf, and no weight
+            never_pruned += getattr(weight, "size", 0)  # an activation function in a module is a leaf without size
         else:
             measured[name].append(_measure(np.asarray(weight), np.asarray(mask)))
     rows = tuple(_row(name, parts) for name, parts in measured.items())
@@ -101,7 +101,7 @@ def diagonal_density(mask, units: int) -> dict[tuple[str, str], tuple[float, flo
 
     Args: mask, units: as in `subgroup_density`.
     Returns: (part, gate) -> (density on the diagonal, density off it), in [0, 1]. Feed-forward subgroups are left out
-      unless the input is as wide as the layer, and all are where H is 1 and nothing is off the diagonal.
+      unless the input is as wide as the layer; all are left out if H is 1, as nothing is off the diagonal.
     Raises: as `subgroup_density`.
     """
     subgroup_density(mask, units)  # checks the shape
@@ -137,7 +137,7 @@ def _measure(weight, mask):
 
 
 def _row(name, parts):
-    """One row of several measured parts; NaN magnitudes, of parts with nothing to measure, do not count."""
+    """One row from several measured parts; NaN magnitudes (nothing kept, or nothing removed) do not count."""
     weights, kept, smallest, largest = zip(*parts) if parts else ((), (), (), ())
     return ClassRow(
         name,

@@ -1,7 +1,7 @@
-"""How much is pruned at which step: pure functions from a step (int) to a sparsity (float), on the host.
+"""Schedules: how much is pruned at which step. Pure functions from a step (int) to a sparsity (float), on the host.
 
-Each maker returns such a function; a loop prunes to `schedule(step)` whenever `is_due(schedule, step)`. Sparsity never
-falls.
+`one_shot`, `iterative` and `gradual` each return such a function. A training loop prunes to `schedule(step)` whenever
+`is_due(schedule, step)`. Sparsity never falls.
 """
 
 from collections.abc import Callable
@@ -10,7 +10,7 @@ Schedule = Callable[[int], float]
 
 
 def one_shot(sparsity: float, step: int = 0) -> Schedule:
-    """Nothing before `step`, `sparsity` from it on (See et al. 2016, sec. 3).
+    """0 before `step`, `sparsity` from `step` on (See et al. 2016, sec. 3).
 
     Raises: ValueError if sparsity is outside [0, 1] or step is negative.
     """
@@ -19,7 +19,7 @@ def one_shot(sparsity: float, step: int = 0) -> Schedule:
 
 
 def iterative(sparsity: float, rounds: int, every: int, start: int = 0) -> Schedule:
-    """`rounds` prunings, `every` steps apart from `start`, each of the same fraction of what is left.
+    """`rounds` prunings, the first at `start`, `every` steps apart; each prunes the same fraction of what is left.
 
     After round r: 1 - (1 - sparsity)^(r / rounds), as in Frankle and Carbin (2019). A sparsity of 1 is reached in round
     1.
@@ -45,7 +45,7 @@ def gradual(sparsity: float, start: int, stop: int, every: int = 1, initial: flo
     Args:
       sparsity: s_f, from `stop` on, in [0, 1].
       start, stop: t_0 < t_n, in steps; 0 before `start`.
-      every: steps between two prunings; in between the sparsity stands.
+      every: steps between two prunings; in between the sparsity is constant.
       initial: s_i, at `start`, in [0, sparsity].
     Raises: ValueError for an argument outside its range.
     """
@@ -67,14 +67,14 @@ def gradual(sparsity: float, start: int, stop: int, every: int = 1, initial: flo
 
 
 def is_due(schedule: Schedule, step: int) -> bool:
-    """Whether `schedule` asks for more at `step` than at the step before; at step 0, whether it asks for anything."""
+    """Whether `schedule` is higher at `step` than at the step before; at step 0, whether it is above 0."""
     return schedule(step) > (schedule(step - 1) if step > 0 else 0.0)
 
 
 def _check(step, rounds=1, every=1, **sparsities):
     for name, value in sparsities.items():
         if not 0 <= value <= 1:
-            raise ValueError(f"{name} is a fraction pruned, in [0, 1]; got {value}")
+            raise ValueError(f"{name} is the fraction pruned, in [0, 1]; got {value}")
     if step < 0:
         raise ValueError(f"the first step must not be negative; got {step}")
     for name, value in (("rounds", rounds), ("every", every)):

@@ -1,4 +1,4 @@
-"""Scores of the weights of many concrete arrays, seen block by block and never all at once.
+"""Scores of the weights of many concrete arrays, computed block by block and never all at once.
 
 The score of a weight w in array a is |w| / scale_a in float64 (infinite where scale_a is 0); an already pruned weight
 scores -1, below everything.
@@ -11,12 +11,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-BLOCK = 1 << 18  # weights; 1 MiB of float32: small enough for a core's cache, and the interpreter's share is small
+BLOCK = 1 << 18  # weights; 1 MiB of float32: fits the cache of a core, and keeps the overhead of Python small
 PRUNED = -1.0  # score of an already pruned weight
 
 
 class Block(NamedTuple):
-    """A stretch of one flat array."""
+    """A slice of one flat array."""
 
     array: int
     start: int
@@ -51,7 +51,7 @@ class Scores:
         workers = min(os.cpu_count() or 1, 16, len(blocks) // 4)
         if workers < 2:
             return [function(block) for block in blocks]
-        share = -(-len(blocks) // (8 * workers))  # a task for each block would cost more than the block
+        share = -(-len(blocks) // (8 * workers))  # one task per block would cost more than the block
         parts = [blocks[start : start + share] for start in range(0, len(blocks), share)]
         with ThreadPoolExecutor(workers) as pool:
             done = pool.map(lambda part: [function(block) for block in part], parts)
@@ -85,7 +85,7 @@ class Scores:
         return _score(magnitudes, self.scales[block.array])
 
     def sample(self, size: int) -> np.ndarray:
-        """All scores if there are at most `size`, else about `size` at random places, in every array its share."""
+        """All scores if there are at most `size`, else about `size` at random places of each array by its share."""
         generator = np.random.default_rng(0)
         scores = []
         for n, w in enumerate(self.flat):
@@ -100,16 +100,16 @@ class Scores:
         return np.concatenate(scores)
 
     def limits(self, score: float, strict: bool) -> list:
-        """Of each array the largest magnitude that scores below `score`, or the same unless `strict`; -2 if none."""
+        """Per array, the largest magnitude that scores below `score` (or equal to it, unless `strict`); -2 if none."""
         return [_last(score, strict, scale, dtype) for scale, dtype in zip(self.scales, self.dtypes)]
 
     def count(self, score: float, strict: bool) -> int:
-        """How many scores are below `score`, or equal to it unless `strict`."""
+        """Number of scores below `score` (or equal to it, unless `strict`)."""
         limits = self.limits(score, strict)
         return sum(self.map(lambda block: np.count_nonzero(self.magnitudes(block) <= limits[block.array])))
 
     def describe_nan(self, block: Block, magnitudes: np.ndarray) -> str:
-        """Where the first NaN of a block is, for people."""
+        """Error message with the place of the first NaN of a block."""
         index = block.start + int(np.flatnonzero(np.isnan(magnitudes))[0])
         place = [int(i) for i in np.unravel_index(index, self.shapes[block.array])]
         return f"weight {place} of {self.names[block.array]!r} is NaN; it has no magnitude to rank"
@@ -126,10 +126,10 @@ def _score(magnitude: np.ndarray, scale: float) -> np.ndarray:
 
 
 def _last(score: float, strict: bool, scale: float, dtype: np.dtype):
-    """The largest magnitude that scores below `score` (or the same, unless `strict`), a scalar of `dtype`; -2 if none.
+    """The largest magnitude that scores below `score` (or equal to it, unless `strict`), of `dtype`; -2 if none.
 
-    Division rounds monotonically, so the scores up to `score` are the magnitudes up to this one: found by bisection on
-    the bits, it lets a block be compared in its own dtype and gives the same answer as comparing every float64 score.
+    It is found by bisection on the bits. Division rounds monotonically, so the scores up to `score` are those of the
+    magnitudes up to this one: a block is compared in its own dtype, with the same result as comparing float64 scores.
     """
     passes = (lambda s: s < score) if strict else (lambda s: s <= score)
     if not passes(PRUNED):

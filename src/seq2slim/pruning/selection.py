@@ -1,9 +1,9 @@
-"""Exact "prune the k smallest scores" over many concrete arrays, in blocks, without sorting or copying them.
+"""Exact selection of the k smallest scores over many concrete arrays, in blocks, without sorting or copying them.
 
-Scores are those of `scores`. Equal ones go in order of position: array by array, and by C-order index within one.
-`selection_traced` does the same under jit.
+Scores are those of `scores`. Equal scores go in order of position: array by array, and by C-order index within one
+array. `selection_traced` does the same under jit.
 
-A random sample brackets the threshold; one pass counts what lies outside and collects what lies inside. For 216M
+A random sample brackets the threshold; one pass counts the scores outside and collects those inside. For 216M
 float32 weights in 12 arrays, on a shared machine of 2 cores, that took 0.25-0.39 s, masks included 0.45-0.76 s.
 """
 
@@ -18,7 +18,7 @@ SAMPLE = 1 << 17  # scores sampled to bracket the threshold
 
 
 class Threshold(NamedTuple):
-    """Pruned are all scores below `score`, and of those equal to it the first `ties` by position."""
+    """All scores below `score` are pruned, and the first `ties` by position of those equal to it."""
 
     score: float
     ties: int
@@ -29,8 +29,8 @@ def keep_largest(weights: Sequence, k: int, scales=None, kept=None, names=None) 
 
     Args:
       weights: concrete floating arrays of any shapes.
-      k: how many to prune, 0 <= k <= N; at least as many go as `kept` has pruned already.
-      scales: what |w| is divided by, one float an array, in [0, inf); 1 where None.
+      k: how many to prune, 0 <= k <= N; if `kept` has pruned more already, those are the ones pruned.
+      scales: |w| is divided by these, one float per array, in [0, inf); 1 where None.
       kept: existing masks, bool arrays of the same shapes or scalars ("all kept"); None keeps all.
       names: of the arrays, for errors.
     Returns: bool arrays of the same shapes, True keeps; freshly allocated.
@@ -90,9 +90,9 @@ def _threshold(scores: Scores, k: int, sample: int) -> Threshold:
         raise ValueError(f"k must be in [0, {scores.size}], the number of weights; got {k}")
     if scores.size == 0:
         return Threshold(-np.inf, 0)
-    rank = max(k, 1)  # k = 0 makes the pass too: it is what finds a NaN
+    rank = max(k, 1)  # also for k = 0: this pass finds a NaN
     sampled = np.sort(scores.sample(sample))
-    # Five standard deviations of the sampled rank of the threshold: one bracket in 10^6 misses, and is then widened.
+    # Five standard deviations of the sampled rank of the threshold: one bracket in 10^6 misses and has to be widened.
     quantile = rank / scores.size
     margin = 0 if sampled.size == scores.size else 5 * np.sqrt(sampled.size * quantile * (1 - quantile)) + 5
     while True:
@@ -124,7 +124,7 @@ def _select(scores: Scores, rank: int, low: float, high: float) -> Threshold | N
         between.partition(place - 1)
         score = between[place - 1]
         return Threshold(float(score), int(place - np.count_nonzero(between < score)))
-    # At an end of the bracket, where any number of scores may be equal: they are counted, not collected.
+    # The threshold is an end of the bracket. Any number of scores may be equal to it: count them, do not collect them.
     if place <= 0:
         n_below = scores.count(low, strict=True)
         return Threshold(float(low), rank - n_below) if rank > n_below else None
@@ -133,14 +133,14 @@ def _select(scores: Scores, rank: int, low: float, high: float) -> Threshold | N
 
 
 def _masks(scores: Scores, limit: Threshold) -> list[np.ndarray]:
-    """Keep-masks of the weights above a threshold, and not pruned before."""
+    """Masks that keep the weights above a threshold that were not pruned before."""
     score, ties = limit
     below, equal = scores.limits(score, strict=True), scores.limits(score, strict=False)
     masks = [aligned_empty(shape) for shape in scores.shapes]
     flat = [mask.reshape(-1) for mask in masks]
 
     def fill(block: Block):
-        """Keep every tie for now; count them."""
+        """Keeps all ties for now; returns their number."""
         n, start, stop = block
         magnitude = scores.magnitudes(block)
         keep = np.greater(magnitude, max(below[n], PRUNED), out=flat[n][start:stop])

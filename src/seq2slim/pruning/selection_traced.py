@@ -1,8 +1,8 @@
-"""`selection` under jit: the same masks, found by counting passes alone, so it lowers for CPU, GPU and TPU alike.
+"""`selection` under jit: the same masks, found by counting only, so it lowers for CPU, GPU and TPU alike.
 
-A score's key is its bit pattern, which orders non-negative floats as integers do. The k-th smallest key is built bit by
-bit from the top, each by counting the keys below a candidate; a second search of the same kind finds the position up to
-which weights tied with it go. Nothing is sorted, gathered or accumulated along an array.
+The key of a score is its bit pattern; bit patterns of non-negative floats have the order of the floats. The k-th
+smallest key is built bit by bit from the top, each by counting the keys below a candidate; a second search of the same
+kind finds the position up to which tied weights are pruned. Nothing is sorted, gathered or accumulated along an array.
 """
 
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ MAX_WEIGHTS = 2**32 - 1  # counts and positions are uint32
 
 
 def keep_largest(weights: Sequence, k, scales=None, kept=None) -> list[jax.Array]:
-    """Masks that prune exactly the k smallest scores |w| / scale, and whatever was pruned before; ties go by position.
+    """Masks that prune exactly the k smallest scores |w| / scale, and whatever was pruned before; ties by position.
 
     Scores are float32 (float64 if a leaf is); without `scales` the masks equal those of `selection.keep_largest` bit
     for bit.
@@ -23,7 +23,7 @@ def keep_largest(weights: Sequence, k, scales=None, kept=None) -> list[jax.Array
     Args:
       weights: floating arrays of any shapes, traced or not. A NaN scores above infinity.
       k: how many to prune, int or traced uint32[], 0 <= k <= N.
-      scales: one scalar array an array, or None; a scale of 0 makes every score infinite.
+      scales: one scalar per array, or None; a scale of 0 makes every score infinite.
       kept: existing masks, bool arrays of the same shapes or scalars ("all kept"); None keeps all.
     Returns: bool arrays of the same shapes, True keeps.
     Raises: ValueError for more than 2^32 - 1 weights.
@@ -37,8 +37,8 @@ def keep_largest(weights: Sequence, k, scales=None, kept=None) -> list[jax.Array
     keys = [_key(w, scale, mask, wide) for w, scale, mask in zip(weights, scales, kept)]
     k = jnp.asarray(k, jnp.uint32)
 
-    # The smallest key with at least k keys up to it; `_largest` finds the largest with fewer than k keys below it, the
-    # same.
+    # The smallest key with at least k keys up to it. It equals the largest with fewer than k keys below it, which
+    # `_largest` finds.
     width = (64, jnp.uint64) if wide else (32, jnp.uint32)
     pivot = _largest(lambda limit: _count([key < limit for key in keys]) < k, *width)
     ties = k - _count([key < pivot for key in keys])
@@ -56,9 +56,9 @@ def keep_largest(weights: Sequence, k, scales=None, kept=None) -> list[jax.Array
 def deviation(weights: Sequence, kept=None) -> jax.Array:
     """Population standard deviation of the kept weights of several arrays, within a few float32 roundings.
 
-    float64 is not there under jit. Weights are mapped to [0, 1] by their range, so squares neither overflow nor vanish,
-    and sums are taken over runs of 128 numbers, then over runs of 128 of those, and so on, where rounding errors stay
-    near 1e-6.
+    float64 is off under jit by default. So weights are mapped to [0, 1] by their range, where squares neither overflow
+    nor vanish, and sums are taken over runs of 128 numbers, then over runs of 128 of those, and so on, which keeps
+    rounding errors near 1e-6.
 
     Args: weights, kept: as in `keep_largest`.
     Returns: f32[] (f64[] if a leaf is); exactly 0 for equal weights, or none.
@@ -93,7 +93,7 @@ def _largest(accepts, bits, dtype=jnp.uint32):
         candidate = prefix | (jnp.ones((), dtype) << (bits - 1 - n).astype(dtype))
         return jnp.where(accepts(candidate), candidate, prefix)
 
-    # One candidate a pass: XLA for CPU does not fuse the counts of several, and is slower with 3 or 15 of them.
+    # One candidate per pass: XLA for CPU does not fuse the counts of several, and is slower with 3 or 15 of them.
     return jax.lax.fori_loop(0, bits, refine, jnp.zeros((), dtype))
 
 

@@ -1,4 +1,4 @@
-"""The optax transformation that keeps pruned weights at exactly 0.0 whatever the optimiser remembers or decays."""
+"""`keep_pruned`: an optax transformation that keeps pruned weights at exactly 0.0 under momentum and weight decay."""
 
 import jax
 import jax.numpy as jnp
@@ -8,12 +8,12 @@ from seq2slim.pruning.masks import apply_masks
 
 
 def keep_pruned(optimizer: optax.GradientTransformation, masks) -> optax.GradientTransformationExtraArgs:
-    """`optimizer`, with pruned weights at exactly +0.0 after every update (See et al. 2016, sec. 3.4).
+    """Wraps `optimizer` so that pruned weights are exactly +0.0 after every update (See et al. 2016, sec. 3.4).
 
     Gradients are masked before `optimizer` sees them, so a clip inside it measures the norm of the surviving gradient:
-    put `optax.clip_by_global_norm` inside. Updates are replaced again afterwards, where momentum or weight decay may
-    have leaked: a pruned weight w gets the update -w, and w + (-w) is +0.0, also for a w that was not zero yet.
-    (Without `params` in `update` it gets 0.0, and weights must have been zeroed by `apply_masks`.)
+    put `optax.clip_by_global_norm` inside. Updates are replaced again afterwards, as momentum or weight decay may
+    have leaked: a pruned weight w gets the update -w, and w + (-w) is +0.0, also if w was not zero yet. (Without
+    `params` in `update` it gets 0.0, and `apply_masks` must have zeroed the weights before.)
 
     The optimiser state does not depend on the masks' values. Masks may be traced: build the optimiser inside a jitted
     step to pass them as an argument, which also lets them change between steps without a new compilation.

@@ -1,4 +1,4 @@
-"""What a recipe holds, and the training that those of ours share."""
+"""The dataclass of a translation recipe, and the two kinds of training that recipes use."""
 
 from dataclasses import dataclass
 
@@ -10,12 +10,12 @@ from seq2slim.training.config import OptimizerConfig, ScheduleConfig, TrainingCo
 
 @dataclass(frozen=True)
 class Recipe:
-    """How one kind of model is made and made small.
+    """Settings of a translation model, its training, and the retraining after pruning.
 
     Attributes:
       model, vocabulary, max_length, reverse_source, training: of the baseline.
       retraining: of the pruned model, and of its dense control.
-      search: how both translate.
+      search: of all translations.
     """
 
     model: ModelOptions
@@ -28,7 +28,7 @@ class Recipe:
 
 
 def adam(epochs: float, rate: float, second_moment: float = 0.999, **changes) -> TrainingConfig:
-    """Adam with a warm-up, a cosine to zero and label smoothing: what trains best in little time."""
+    """Adam with a linear warm-up, a cosine to zero and label smoothing: the best found for short trainings."""
     usual = dict(
         epochs=epochs,
         optimizer=OptimizerConfig("adam", rate, clip_norm=1.0, normalise="token", second_moment=second_moment),
@@ -40,6 +40,6 @@ def adam(epochs: float, rate: float, second_moment: float = 0.999, **changes) ->
 
 
 def sgd(epochs: float, rate: float, schedule: ScheduleConfig, **changes) -> TrainingConfig:
-    """Plain SGD on the mean loss of a sentence, the gradient clipped at norm 5: the papers' training."""
+    """The papers' training: plain SGD on the mean loss per sentence, the gradient clipped at norm 5."""
     optimizer = OptimizerConfig("sgd", learning_rate=rate, clip_norm=5.0, normalise="sentence")
     return TrainingConfig(epochs=epochs, optimizer=optimizer, schedule=schedule, **changes)

@@ -1,6 +1,6 @@
-"""Recipes of translation models, from vocabulary to retraining: the paper's to the letter, and ours.
+"""Recipes of translation models: that of See et al. (2016) to the letter, and ours for small machines.
 
-What was tried before ours were settled, with its numbers, stands in docs/recipes.md.
+docs/recipes.md has the measurements behind ours.
 """
 
 from dataclasses import asdict
@@ -25,11 +25,11 @@ SEE2016 = Recipe(
     search=SearchConfig(beam=12, limits="paper", replace_unknown=True),
 )
 
-# Ours have a word-sized vocabulary on the source side, as the papers have: its rare words cost embeddings, which are
-# the first to be pruned, and no operation. Retraining starts again at a higher rate than training did.
+# Ours have a larger vocabulary on the source side: its rare words cost embeddings, which are pruned first, and no time.
+# Retraining starts at a higher rate than training did.
 _PENALTY = SearchConfig(length_penalty=LengthPenalty("gnmt", 1.0))
 
-# The paper's shape and dropout at a size for studies.
+# For studies: the paper's architecture and dropout, smaller.
 SMALL = Recipe(
     model=ModelOptions("small"),
     vocabulary=VocabularyConfig("unigram", 4000, source_size=8000),
@@ -38,7 +38,7 @@ SMALL = Recipe(
     search=_PENALTY,
 )
 
-# The default of prune80: everything in about 15 minutes on two slow cores.
+# The default of prune80: all of it in about 15 minutes on two slow cores.
 QUICK = Recipe(
     model=ModelOptions("small", layers=1),
     vocabulary=VocabularyConfig("unigram", 4000, source_size=12000),
@@ -48,7 +48,7 @@ QUICK = Recipe(
     search=_PENALTY,
 )
 
-# Reads both ways, with input feeding and the general score; trained until it converges.
+# Bidirectional, with input feeding and the general score; trained until it converges.
 BASE = Recipe(
     model=ModelOptions("base", units=512),
     vocabulary=VocabularyConfig("unigram", 4000, source_size=8000),
@@ -71,10 +71,10 @@ RecipeName = Literal[*RECIPES]
 
 
 def closest_recipe(config: Seq2SeqConfig) -> Recipe:
-    """The recipe whose model has the most options in common with `config`: the default recipe for that model."""
+    """The default recipe for a model: the one whose model has the most options in common with `config`."""
 
     def shared(recipe: Recipe) -> int:
         own = recipe.model.build(config.source_vocabulary, config.target_vocabulary)
         return sum(asdict(own)[name] == value for name, value in asdict(config).items())
 
-    return max(RECIPES.values(), key=shared)  # of two that share as much, the first
+    return max(RECIPES.values(), key=shared)  # the first of equals

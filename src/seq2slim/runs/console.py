@@ -1,4 +1,4 @@
-"""What a person sees while an experiment runs: lines, tables and a progress bar; in a log file, plain lines."""
+"""Output of a run for a terminal: lines, tables and a progress bar; in a log file, plain lines only."""
 
 import time
 from collections.abc import Callable
@@ -11,8 +11,8 @@ class Console:
     """Output of the runner and its stages.
 
     Args:
-      rich: the rich console to write to; by default standard output, 120 columns wide when that is no terminal.
-      every: seconds between two progress lines when that is no terminal.
+      rich: the rich console to write to; by default standard output, 120 columns wide if that is not a terminal.
+      every: seconds between two progress lines if it is not a terminal.
       clock: seconds, monotonic.
     """
 
@@ -23,14 +23,14 @@ class Console:
         if rich is None and not self.rich.is_terminal:
             self.rich = RichConsole(markup=False, emoji=False, width=120)
         self._every, self._clock = every, clock
-        self._title = self._bar = self._start = self._told = None
+        self._title = self._bar = self._start = self._shown_at = None
 
     def say(self, line: str):
         """One line of plain text, not wrapped."""
         self.rich.print(line, markup=False, emoji=False, highlight=False, soft_wrap=True)
 
     def show(self, renderable):
-        """A rich table or the like; by this console's own `rich` its texts as they are, without markup."""
+        """A rich table or similar; the default console prints its texts literally, without markup."""
         self.rich.print(renderable)
 
     def progress(
@@ -42,15 +42,15 @@ class Console:
         loss: float | None = None,
         sentences_per_s: float | None = None,
     ):
-        """How far a stage is; cheap enough to be called each step.
+        """How far a stage is; cheap enough to call at every step.
 
-        Time left is reckoned from the first call on, so that neither compilation nor the steps of an earlier attempt
+        Time left is estimated from the first call on, so that neither compilation nor the steps of an earlier attempt
         count. A new title starts a new bar.
         """
         now = self._clock()
         if title != self._title:
             self.finish()
-            self._title, self._start, self._told = title, (step, now), now
+            self._title, self._start, self._shown_at = title, (step, now), now
             if self.rich.is_terminal:
                 columns = [
                     TextColumn("{task.description}", markup=False),
@@ -62,9 +62,9 @@ class Console:
                 self._bar.start()
             elif step < total:
                 return  # nothing measured yet; the first line comes in `every` seconds
-        elif now - self._told < (0.3 if self._bar else self._every) and step < total:
+        elif now - self._shown_at < (0.3 if self._bar else self._every) and step < total:
             return
-        self._told = now
+        self._shown_at = now
         rates = {"tokens/s": tokens_per_s, "sentences/s": sentences_per_s}
         text = _progress_text(step, total, rates, loss, self._time_left(step, total, now))
         if self._bar:
@@ -74,7 +74,7 @@ class Console:
             self.say(f"{title}: {text}")
 
     def finish(self):
-        """Takes the bar away."""
+        """Removes the bar."""
         if self._bar:
             self._bar.stop()
         self._title = self._bar = None

@@ -1,4 +1,4 @@
-"""What a running stage may ask of the runner: run directories of ancestors, a console, scratch, whether to stop."""
+"""The runner as a running stage sees it: run directories of ancestors, a console, scratch, whether to stop."""
 
 from collections.abc import Iterable, Iterator
 from functools import partial
@@ -11,7 +11,7 @@ SCRATCH = "scratch"
 
 
 class Context:
-    """What a running stage may ask of its `runs.runner.Runner`.
+    """Access of a running stage to its `runs.runner.Runner`.
 
     Attributes:
       console: for tables and the like.
@@ -26,13 +26,13 @@ class Context:
         self.progress = partial(runner.console.progress, f"{stage.kind}-{identity(stage)[:6]}")
 
     def run_dir(self, ancestor: Stage) -> Path:
-        """The run directory of a finished ancestor; one that was deleted since is made again first."""
+        """The run directory of a finished ancestor; if it has been deleted, the ancestor runs again first."""
         if not self._runner.is_finished(ancestor):
             self._runner.run(ancestor)
         return self._runner.run_dir(ancestor)
 
     def result(self, ancestor: Stage) -> dict | None:
-        """What an ancestor's run() returned."""
+        """The value that an ancestor's run() returned."""
         self.run_dir(ancestor)
         return self._runner.result(ancestor)
 
@@ -44,11 +44,11 @@ class Context:
 
     @property
     def stop_requested(self) -> bool:
-        """Polled by long work, each step: if true, save and raise StopRequested."""
+        """Long work checks this at every step: if true, save and raise StopRequested."""
         return self._runner.stop_signal is not None
 
     def until_stopped(self, batches: Iterable) -> Iterator:
-        """The batches of a stage without saves of its own. Raises: StopRequested between two, if it is to stop."""
+        """Passes batches on, for a stage that saves nothing. Raises: StopRequested if a stop was requested."""
         for batch in batches:
             if self.stop_requested:
                 raise StopRequested

@@ -1,4 +1,4 @@
-"""`done.json`, written last into a run_dir: it says that the stage is finished, and vouches for its small files."""
+"""`done.json`, written last into a run directory: marks the stage as finished and holds hashes of its small files."""
 
 import contextlib
 import hashlib
@@ -14,18 +14,18 @@ from seq2slim.json_values import decoded, encoded
 
 CONFIG, DONE, LOCK = "config.json", "done.json", "lock"
 _RECORDED = ("seq2slim", "jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy", "sentencepiece", "sacrebleu")
-_SMALL = 2**20  # bytes; larger files have checks of their own (checkpoints) or would take long to hash at each look
+_SMALL = 2**20  # bytes; larger files have their own checks (checkpoints), or would be slow to hash on every read
 
 
 def write_done(run_dir: Path, record: dict):
-    """Writes `record` with the versions at work, the SHA-256 of the run directory's small files, and one of its own."""
+    """Writes `record` with package versions, the SHA-256 of each small file of the run directory, and one of itself."""
     write_atomically(run_dir / DONE, _sealed({**record, "versions": _versions(), "files": _small_files(run_dir)}))
 
 
 def read_done(run_dir: Path, identity: str) -> dict:
     """The record of a finished stage.
 
-    Raises: OSError, UserError, KeyError or TypeError if it is damaged or another stage's, or a small file has changed.
+    Raises: OSError, ValueError, KeyError or TypeError if it, or a small file, is damaged, or it is of another stage.
     """
     done = _unsealed((run_dir / DONE).read_bytes().decode())
     if done["identity"] != identity:

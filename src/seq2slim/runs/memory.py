@@ -1,4 +1,4 @@
-"""How much memory this process has had resident at most, since it began or since the last reset."""
+"""Peak resident memory of this process, since it started or since the last reset."""
 
 import gc
 import resource
@@ -10,8 +10,8 @@ _PROCESS = Path("/proc/self")
 
 
 def reset_peak() -> bool:
-    """Makes the peak what is resident now. Returns: whether the kernel let it; else the peak stays what it was."""
-    gc.collect()  # NumPy arrays that JAX has copied linger until then, and would make room for what comes
+    """Sets the peak to what is resident now. Returns: whether the kernel allowed it; if not, the peak is unchanged."""
+    gc.collect()  # NumPy arrays that JAX has copied live until then, and their memory would be reused unseen
     try:
         (_PROCESS / "clear_refs").write_text("5")  # see proc(5)
     except OSError:
@@ -20,7 +20,7 @@ def reset_peak() -> bool:
 
 
 def peak_bytes() -> int:
-    """The most memory that this process has had resident, in bytes."""
+    """Peak resident memory of this process, in bytes."""
     try:
         (line,) = (line for line in (_PROCESS / "status").read_text().splitlines() if line.startswith("VmHWM:"))
     except (OSError, ValueError):  # another kernel, or one that hides it

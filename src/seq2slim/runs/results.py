@@ -1,9 +1,9 @@
 """Published results: small JSON files under experiments/results/<name>/, from which every report and figure is rebuilt.
 
-    rows.jsonl                       one result row a line: a flat dict with identity, experiment, label, seed, ...
+    rows.jsonl                       one result row per line: a flat dict with identity, experiment, label, seed, ...
     series/<identity>-<name>.json    one small series (a loss curve, the densities of the classes)
 
-Both are keyed by the identity of the stage that yielded them. NaN and infinities are written as in `json_values`.
+Both are keyed by the identity of the stage that produced them. NaN and infinities are written as in `json_values`.
 """
 
 import json
@@ -39,27 +39,27 @@ def publish(rows: list[dict], series: dict[str, dict[str, Any]], folder: Path) -
 def store(rows: list[dict], series: dict[str, dict[str, Any]], folder: Path) -> Published:
     """Writes rows and series into `folder`, one process at a time.
 
-    A group (rows with the same "group": one run of an experiment) is replaced whole, so that no row of an earlier
+    A group (rows with the same "group": one run of an experiment) is replaced as a whole, so that no row of an earlier
     recipe stays among the new ones. Rows without a group replace those of the same identity. All others stay.
 
     Args:
       rows: result rows; each with a non-empty string "identity", values scalars.
       series: identity -> name -> anything JSON can hold.
       folder: made if missing.
-    Returns: all that stands there now.
+    Returns: everything that is stored there now.
     Raises: UserError, before anything is written, for a row without identity or not flat, or a name that is no file
       name.
     """
     for row in rows:
         if not isinstance(row.get("identity"), str) or not row["identity"]:
-            raise UserError(f"a result row needs the identity of its stage to be published: {row}")
+            raise ValueError(f"a result row needs the identity of its stage to be published: {row}")
         if nested := [name for name, value in encoded(row).items() if isinstance(value, dict | list)]:
             label = row.get("label", row["identity"])
-            raise UserError(f"column {nested[0]!r} of the row {label} is not a scalar; publish it as a series")
+            raise ValueError(f"column {nested[0]!r} of the row {label} is not a scalar; publish it as a series")
     for owner, own in series.items():
         for name in own:
             if not re.fullmatch(r"[\w.]+", owner) or not re.fullmatch(r"[\w.-]+", name):
-                raise UserError(
+                raise ValueError(
                     f"cannot name a file after the series {name!r} of {owner!r}; letters, digits, '_', '.' and '-' only"
                 )
     folder.mkdir(parents=True, exist_ok=True)
@@ -87,7 +87,7 @@ def _replace(rows: list[dict], series: dict[str, dict[str, Any]], folder: Path):
 
 
 def published(folder: Path) -> Published:
-    """Rows and series (identity -> name -> values) of `folder`, as `publish` takes them; nothing published is ([], {}).
+    """Rows and series (identity -> name -> values) of `folder`, as `publish` takes them; ([], {}) if there are none.
 
     Raises: UserError naming file and line if one is damaged.
     """
@@ -111,7 +111,7 @@ def published(folder: Path) -> Published:
 
 
 def table(rows: list[dict], columns: dict[str, str] | list[str]) -> str:
-    """A markdown table. `columns`: keys to show, or key -> format spec (".2f", ",d", "" as it is). Missing: "-"."""
+    """A Markdown table. `columns`: keys to show, or key -> format spec (".2f", ",d", "" for str()). Missing: "-"."""
     names = list(columns)
     lines = [names, *([_cell(row, name, columns) for name in names] for row in rows)]
     widths = [max(len(line[index]) for line in lines) for index in range(len(names))]
@@ -129,7 +129,7 @@ def table(rows: list[dict], columns: dict[str, str] | list[str]) -> str:
 
 
 def rich_table(rows: list[dict], columns: dict[str, str] | list[str], title: str | None = None) -> Table:
-    """The same for the terminal; rows marked "published" or "smoke" say so."""
+    """The same table for the terminal; rows marked "published" or "smoke" are labelled so."""
     shown = Table(title=title, title_justify="left")
     for name in columns:
         shown.add_column(name, justify="right" if _numeric(rows, name) else "left")

@@ -1,10 +1,9 @@
-"""Runs the stages of an experiment: each once, in order, again from its last save after an interruption.
+"""Runs the stages of an experiment: each once, in order; an interrupted one resumes from its last checkpoint.
 
-Run directories live under `$SEQ2SLIM_RUNS` (default runs/). A run directory holds the stage's own files and
-    config.json   kind, version, identity, content hash and all options; its presence says that the stage was started
-    lock          held (flock) by the process at work on it
-    done.json     written last: result, versions, seconds, SHA-256 of the small files; it says that the stage is
-    finished
+Run directories live under `$SEQ2SLIM_RUNS` (default runs/). A run directory holds the files of its stage and
+    config.json   kind, version, identity, content hash and all options; it exists once the stage has started
+    lock          held (flock) by the process that runs the stage
+    done.json     written last, when the stage is finished: result, versions, seconds, SHA-256 of the small files
 """
 
 import contextlib
@@ -33,18 +32,18 @@ from seq2slim.runs.stage import Stage, config_of, identity, parents, run_name
 
 
 def runs_folder() -> Path:
-    """Where run directories live: $SEQ2SLIM_RUNS, else runs/."""
+    """The folder of all run directories: $SEQ2SLIM_RUNS, else runs/."""
     return Path(os.environ.get("SEQ2SLIM_RUNS") or "runs")
 
 
 @dataclass(frozen=True)
 class RunOptions:
-    """How an experiment is run, whatever it computes.
+    """How an experiment is run; none of this changes what it computes.
 
     Attributes:
-      smoke: a tiny version that shows within a minute that everything fits together; never published.
+      smoke: a tiny version that shows within a minute that all parts work together; never published.
       publish: write rows, series, report and figures to experiments/results/<name>/, to be committed.
-      use_published: take a published row instead of computing it, and mark it as such.
+      use_published: take published rows instead of computing them, and mark them.
     """
 
     smoke: bool = False
@@ -66,7 +65,7 @@ class Runner:
     Args:
       runs: folder of all run directories; by default $SEQ2SLIM_RUNS, else runs/.
       console: where lines, tables and progress go.
-      options: for the experiment to read; they change nothing here.
+      options: for the experiment to read; the runner ignores them.
     """
 
     def __init__(self, runs: Path | None = None, console: Console | None = None, options: RunOptions = RunOptions()):
@@ -79,11 +78,11 @@ class Runner:
         self._running = False
 
     def run_dir(self, stage: Stage) -> Path:
-        """The folder of a stage, whether it exists or not."""
+        """The run directory of a stage, whether it exists or not."""
         return self.runs / run_name(stage)
 
     def is_finished(self, stage: Stage) -> bool:
-        """Whether `stage` has a done.json that is whole, and the small files it vouches for are as they were."""
+        """Whether `stage` has a valid done.json, and the small files that it lists are unchanged."""
         return self._read_done(stage) is not None
 
     def done(self, stage: Stage) -> dict:
@@ -93,11 +92,11 @@ class Runner:
         return done
 
     def result(self, stage: Stage) -> dict | None:
-        """What `stage.run` returned when it finished. Raises: UserError if it is not finished."""
+        """The value that `stage.run` returned. Raises: UserError if the stage is not finished."""
         return self.done(stage)["result"]
 
     def plan(self, stages: Stage | Iterable[Stage], show: bool = True) -> list[Planned]:
-        """What `run` would do, in order; a table too if `show`. Ancestors that only cached stages need are left out."""
+        """What `run` would do, in order; printed if `show`. Ancestors that only cached stages need are left out."""
         planned: dict[str, Planned] = {}
 
         def visit(stage: Stage):
@@ -114,7 +113,7 @@ class Runner:
         for stage in [stages] if isinstance(stages, Stage) else stages:
             visit(stage)
         if show:
-            self.console.say(f"Plan, run directories in {self.runs}:")
+            self.console.say(f"Plan (run directories in {self.runs}):")
             table = Table("stage", "what", "state", "run directory")
             for stage, state, run_dir in planned.values():
                 table.add_row(stage.kind, stage.describe(), state, run_dir.name)
@@ -122,12 +121,12 @@ class Runner:
         return list(planned.values())
 
     def run(self, stages: Stage | Iterable[Stage]) -> list[Path]:
-        """Runs what is missing of `stages` and their ancestors, in order; returns the run directories of `stages`.
+        """Runs the unfinished ones of `stages` and their ancestors, in order. Returns: the run directories of `stages`.
 
         SIGTERM or Ctrl-C: the stage at work saves and stops, the command that resumes is printed, and the process exits
         with 143 or 130. Any other exception of a stage passes through; its run directory stays, to be resumed from.
 
-        Raises: PermissionError, before anything is run, if a stage that is to run cannot write to its run directory.
+        Raises: PermissionError, before any work, if a stage that will run cannot write to its run directory.
         """
         stages = [stages] if isinstance(stages, Stage) else list(stages)
         planned = self.plan(stages, show=False)
@@ -154,14 +153,14 @@ class Runner:
             self.console.finish()
             if isinstance(error, Damaged):
                 self._done.clear()
-                with contextlib.suppress(OSError):  # the error itself says what to remove
+                with contextlib.suppress(OSError):  # the message of the error says what to remove
                     (error.run_dir / DONE).unlink(missing_ok=True)
-            self._say_how_to_go_on(f"{run_dir.name} failed; what it saved is kept")
+            self._say_how_to_resume(f"{run_dir.name} failed; what it has saved is kept")
             raise
 
     def _run_alone(self, stage: Stage, run_dir: Path):
         if self.is_finished(stage):
-            self.console.say(f"{run_dir.name}: finished meanwhile")
+            self.console.say(f"{run_dir.name}: finished by another process")
             return
         resumes = (run_dir / CONFIG).exists()
         record = {
@@ -197,7 +196,7 @@ class Runner:
             raise StopRequested
 
     def _check_writable(self, run_dirs: Iterable[Path]):
-        """Raises PermissionError for what would otherwise be found out after the work of the stages before."""
+        """Raises PermissionError now rather than after hours of work of the stages before."""
         for run_dir in run_dirs:
             nearest = next(folder for folder in (run_dir, *run_dir.absolute().parents) if folder.exists())
             for folder in (nearest, *(Path(inner) for inner, _, _ in os.walk(run_dir))):
@@ -207,16 +206,16 @@ class Runner:
                     )
 
     def _say_waiting(self, run_dir: Path, holder: str):
-        self.console.say(f"{run_dir.name}: {holder} is at work on it; waiting")
+        self.console.say(f"{run_dir.name}: waiting for {holder}, which is running it")
 
-    def _say_how_to_go_on(self, why: str):
+    def _say_how_to_resume(self, why: str):
         runs = os.environ.get("SEQ2SLIM_RUNS")
         setting = f"SEQ2SLIM_RUNS={shlex.quote(runs)} " if runs else ""
-        self.console.say(f"{why}. To go on from there: {setting}{shlex.join(sys.orig_argv)}")
+        self.console.say(f"{why}. To resume: {setting}{shlex.join(sys.orig_argv)}")
 
     @contextlib.contextmanager
     def _stopping_cleanly(self):
-        """Notes SIGTERM and SIGINT, and exits once a stage has stopped for it; a second SIGINT interrupts at once."""
+        """Records SIGTERM and SIGINT, and exits when the stage has saved; a second SIGINT interrupts at once."""
         if self._running or threading.current_thread() is not threading.main_thread():
             yield
             return
@@ -227,9 +226,9 @@ class Runner:
                 raise KeyboardInterrupt
             self.stop_signal = signal.Signals(number)
             if number == signal.SIGINT:
-                self.console.say("stopping at the next save, or at the end of this stage; Ctrl-C again stops at once")
+                self.console.say("stopping at the next checkpoint or the end of this stage; Ctrl-C again stops at once")
 
-        self.stop_signal = None  # of an earlier run: a notebook goes on with the same runner
+        self.stop_signal = None  # set by an earlier run: a notebook keeps using one runner
         for number in before:
             signal.signal(number, note)
         self._running = True
@@ -238,7 +237,7 @@ class Runner:
         except StopRequested as stop:
             self.console.finish()
             name = self.stop_signal.name if self.stop_signal else "request"
-            self._say_how_to_go_on(f"stopped by {name}" + (f": {stop}" if str(stop) else ""))
+            self._say_how_to_resume(f"stopped by {name}" + (f": {stop}" if str(stop) else ""))
             raise SystemExit(128 + (self.stop_signal or signal.SIGTERM)) from None
         finally:
             self._running = False

@@ -1,4 +1,4 @@
-"""What a stage is: a frozen dataclass of options and parent stages, whose identity says what its numbers depend on.
+"""A stage: a frozen dataclass of options and parent stages, whose identity is a hash of all that its numbers depend on.
 
 @dataclass(frozen=True)
 class Train(Stage):
@@ -7,7 +7,7 @@ class Train(Stage):
     text: Text                                          # a Stage or a tuple of Stages: parents
     training: TrainingConfig = TrainingConfig()
     seed: int = 0
-    report_every: int = field(default=50, metadata={"identity": False})      # changes no number
+    report_every: int = field(default=50, metadata={"identity": False})      # does not change the numbers
 """
 
 import dataclasses
@@ -21,32 +21,32 @@ from typing import Any, ClassVar
 
 @dataclasses.dataclass(frozen=True)
 class Stage:
-    """One step of an experiment. A subclass names its `kind`, and raises `version` when its numbers would change.
+    """One step of an experiment. A subclass sets its `kind`, and raises `version` whenever its numbers would change.
 
-    Fields that hold Stages or tuples of Stages are its parents; a field with metadata {"identity": False} (a path, a
-    cache, how often to report) changes none of its numbers and is left out of its identity.
+    Fields that hold Stages or tuples of Stages are its parents. A field with metadata {"identity": False} (a path, a
+    cache, how often to report) does not change the numbers and is no part of the identity.
     """
 
     kind: ClassVar[str]
     version: ClassVar[int] = 1
 
     def run(self, run_dir: Path, context) -> dict | None:
-        """Does the work, in `run_dir`; called again after an interruption, and then goes on from its own last save.
+        """Does the work, in `run_dir`. Called again after an interruption, it resumes from its last checkpoint.
 
-        Args: run_dir: folder of this stage alone, made by the runner. context: `runs.context.Context`.
-        Returns: a small JSON-able result, kept in done.json; or None.
+        Args: run_dir: the folder of this stage, made by the runner. context: `runs.context.Context`.
+        Returns: a small JSON-able result, stored in done.json; or None.
         """
         raise NotImplementedError(f"{type(self).__name__} has no run()")
 
     def describe(self) -> str:
-        """One line for the plan: by default the options that differ from their defaults."""
+        """One line for the plan; by default the options that differ from their defaults."""
         options = differing(self)
         if getattr(self, "seed", 0):
             options["seed"] = self.seed
         return ", ".join(f"{name}={_short(value)}" for name, value in options.items()) or "defaults"
 
     def content_hash(self) -> str | None:
-        """Hash of outside content that the numbers depend on (SHA-256 of a corpus), if there is any."""
+        """Hash of external content that the numbers depend on (SHA-256 of a corpus); None if there is none."""
         return None
 
 
@@ -60,10 +60,10 @@ def parents(stage: Stage) -> tuple[Stage, ...]:
 
 
 def identity(stage: Stage) -> str:
-    """SHA-256 (64 hex digits) of what the numbers of a stage depend on.
+    """SHA-256 (64 hex digits) of everything that the numbers of a stage depend on.
 
-    That is: kind, version, seed, the options that differ from their defaults (so that a new option orphans no result),
-    the parents' identities and `content_hash()`; no path and no package version.
+    This is: kind, version, seed, the options that differ from their defaults (a new option changes no identity),
+    the identities of the parents, and `content_hash()`; neither paths nor package versions.
 
     Raises: TypeError naming the field, for an option that has no canonical form (a Path, an array, a function).
     """
@@ -84,15 +84,15 @@ def identity(stage: Stage) -> str:
 
 
 def run_name(stage: Stage) -> str:
-    """Name of the folder of a stage: kind and the first 16 digits of its identity."""
+    """Name of the run directory of a stage: its kind and the first 16 digits of its identity."""
     return f"{stage.kind}-{identity(stage)[:16]}"
 
 
 def differing(config, default=None) -> dict[str, Any]:
     """The options of a dataclass that differ from those of `default` (same type), else from the fields' defaults.
 
-    Parents, seed of a stage and fields with metadata {"identity": False} are left out; nested dataclasses are treated
-    alike.
+    Parents, the seed of a stage and fields with metadata {"identity": False} are left out; nested dataclasses are
+    treated in the same way.
     """
     is_stage = isinstance(config, Stage)
     left_out = {"seed", *_parent_fields(config)} if is_stage else set()
@@ -114,7 +114,7 @@ def differing(config, default=None) -> dict[str, Any]:
 
 
 def config_of(value) -> Any:
-    """All options of a stage (or any dataclass) as JSON-able values, for the record; parents by the names of their runs."""
+    """All options of a stage (or any dataclass) as JSON-able values, for the record; parents by name."""
     if isinstance(value, Stage):
         own = _parent_fields(value)
         return {
@@ -154,9 +154,9 @@ def _default(field: dataclasses.Field):
 
 
 def _canonical(value, where: str):
-    """`value` in JSON, alike for equal values: 1 and 1.0 are one number; a dataclass is its type and what differs."""
+    """`value` in JSON, the same for equal values (1 and 1.0); a dataclass is its type and the options that differ."""
     if isinstance(value, Stage):
-        raise TypeError(f"{where} holds a stage; parents are fields of a stage itself, one or a tuple of nothing else")
+        raise TypeError(f"{where} holds a stage; parents are fields of the stage itself: a Stage, or a tuple of Stages")
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {"__type__": type(value).__name__, **differing(value)}
     if isinstance(value, enum.Enum):

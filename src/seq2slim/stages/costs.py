@@ -1,11 +1,11 @@
-"""What stages will cost in time, before they run: their floating-point operations over a rate."""
+"""Estimated time of stages before they run: their floating-point operations divided by a rate."""
 
 import operator
 from collections.abc import Iterable, Mapping
 
 import jax
 
-from seq2slim.models import ModelOptions, init_params
+from seq2slim.models import ModelOptions, param_shapes
 from seq2slim.runs.runner import Runner
 from seq2slim.runs.stage import Stage
 from seq2slim.stages.dry_run import DryRun, widest_shape
@@ -13,16 +13,16 @@ from seq2slim.stages.evaluate import Evaluate
 from seq2slim.stages.perplexity import Perplexity
 from seq2slim.stages.train import Retrain, Train
 
-# Two cores: 150e9 to 280e9 operations a second were seen in training, with padding, validation and saves in the time.
+# Two cores: training ran at 150e9 to 280e9 operations per second, with padding, validation and checkpoints included.
 RATE = 150e9
-OVERHEAD = 2.0  # seconds a stage: reading, compiling, saving
-SEARCHED = 2.5  # steps of a search for each target token of the references: a batch goes on until its last one ends
+OVERHEAD = 2.0  # seconds per stage: reading, compiling, saving
+SEARCHED = 2.5  # steps of a search per target token of the references: a batch runs until its last sentence ends
 
 Counts = Mapping[str, Mapping[str, int]]  # the result of a Text stage
 
 
 def operations(stage: Stage, counts: Counts) -> float:
-    """Floating-point operations of a stage: 2 for each weight and token forwards, 6 in training; embeddings are read.
+    """Floating-point operations of a stage: 2 per weight and token, 6 in training; embedding lookups cost nothing.
 
     Args: counts: `pairs`, `source_tokens` and `target_tokens` of each split.
     """
@@ -50,7 +50,7 @@ def estimate(runner: Runner, stages: Iterable[Stage], rate: float) -> float:
 
 
 def measured_rate(runner: Runner, stages: Iterable[Stage]) -> float | None:
-    """Operations a second of the trainings among `stages` that are finished and went through at once; None if none."""
+    """Operations per second of the uninterrupted finished trainings among `stages`; None if there are none."""
     trained = [s for s in stages if isinstance(s, Train | Retrain) and runner.is_finished(s)]
     timed = [(s, runner.done(s)["seconds"]) for s in trained if not runner.done(s)["resumed"]]
     if not timed:
@@ -61,7 +61,7 @@ def measured_rate(runner: Runner, stages: Iterable[Stage]) -> float | None:
 def _counts(runner: Runner, stage: Stage) -> Counts:
     while not hasattr(stage, "text"):
         if not hasattr(stage, "parent"):
-            return {}  # a stage that costs nothing by this count
+            return {}  # such a stage costs nothing by this count
         stage = stage.parent
     return runner.result(stage.text)
 
@@ -75,10 +75,10 @@ def _weights(model: Stage) -> tuple[int, int]:
     """Weights that multiply each source token, and each target token."""
     while not isinstance(model, Train):
         model = model.parent
-    return _multiplied(model.model, model.text.vocabulary.size)  # at most; the text may support fewer
+    return _multiplied(model.model, model.text.vocabulary.size)  # an upper bound: the text may support fewer
 
 
 def _multiplied(model: ModelOptions, words: int) -> tuple[int, int]:
-    shapes = jax.eval_shape(lambda key: init_params(model.build(words, words), key), jax.random.key(0))
+    shapes = param_shapes(model.build(words, words))
     parts = {name: sum(leaf.size for leaf in jax.tree.leaves(own)) for name, own in shapes.items()}
     return parts["encoder"], sum(parts.get(name, 0) for name in ("decoder", "attention", "softmax"))

@@ -1,4 +1,4 @@
-"""Stages that say what a student is to learn: each writes `target.txt`, one line for each training line of a text."""
+"""Teacher corpora: the training sources of a text decoded by a teacher, and folds of them joined."""
 
 import heapq
 import itertools
@@ -23,12 +23,12 @@ from seq2slim.stages.text import Text
 
 @dataclass(frozen=True)
 class Decode(Stage):
-    """The training sources of a text, decoded by a teacher: its K best for each line (sequence-level distillation).
+    """Decodes the training sources of a text with a teacher: K best per line (sequence-level distillation).
 
     Attributes:
-      text: whose pairs are decoded: those that the tokenised text kept.
+      text: its training pairs are decoded, as far as the tokenised text kept them.
       teachers: models with the vocabularies of `text`; several are an ensemble (mean of probabilities).
-      search: K, length penalty, limits. Unknown words stay unknown, as in the paper.
+      search: K, length penalty, limits. <unk> is kept, as in the paper.
       folds, fold: decode only every `folds`-th line, from line `fold` on; 1 decodes all.
     """
 
@@ -66,14 +66,14 @@ class Decode(Stage):
         return np.flatnonzero(np.asarray(split.lines) % self.folds == self.fold)
 
     def teacher(self, context) -> Teacher:
-        """The loaded models."""
+        """Loads the models."""
         text_dir = context.run_dir(self.text)
         models = [load_model(context.run_dir(stage), context.say, text_dir) for stage in self.teachers]
         return Teacher(models, text_files.vocabularies(text_dir)[1], [identity(stage) for stage in self.teachers])
 
 
 def verify_decoded(stage: Decode, run_dir: Path, context, sample: int = 32) -> list[str]:
-    """What is wrong with the teacher corpus in `run_dir`, if `stage` should have made it; see `distillation.verify`."""
+    """Problems of the teacher corpus in `run_dir` that `stage` should have made; see `distillation.verify`."""
     split, teacher = text_files.tokenised(context.run_dir(stage.text))["train"], stage.teacher(context)
 
     def decode(lines: list[int]) -> dict[int, list[Hypothesis]]:
@@ -84,9 +84,9 @@ def verify_decoded(stage: Decode, run_dir: Path, context, sample: int = 32) -> l
 
 @dataclass(frozen=True)
 class Join(Stage):
-    """One teacher corpus out of several of the same text, each of other lines: that of jackknifed teachers.
+    """Joins the teacher corpora of the folds of one text: the corpus of jackknifed teachers.
 
-    Attributes: parts: Decode stages of one text, one a fold.
+    Attributes: parts: Decode stages of one text, one per fold.
     """
 
     kind: ClassVar[str] = "join"
@@ -99,7 +99,7 @@ class Join(Stage):
 
     @property
     def text(self) -> Text:
-        """What was decoded."""
+        """The text that was decoded."""
         return self.parts[0].text
 
     def describe(self) -> str:

@@ -1,4 +1,4 @@
-"""A model at its full size led through a few steps of training, pruning, retraining, export and reload, and timed."""
+"""A dry run: a few steps of training, pruning, retraining, export and reload of a model at full size, timed."""
 
 import contextlib
 import json
@@ -19,41 +19,35 @@ from seq2slim import pruning, storage
 from seq2slim.data import batching
 from seq2slim.data.shapes import fit_shapes
 from seq2slim.errors import StopRequested, UserError
-from seq2slim.files import write_atomically
 from seq2slim.inference import text_files
 from seq2slim.inference.model_files import Model
-from seq2slim.models import ModelOptions, Seq2Seq, Seq2SeqConfig, init_params, weight_classes
+from seq2slim.models import ModelOptions, Seq2SeqConfig, param_shapes, weight_classes
+from seq2slim.pruning import SCHEMES
 from seq2slim.runs.memory import peak_bytes, reset_peak
+from seq2slim.runs.records import write_series
 from seq2slim.runs.stage import Stage, differing
-from seq2slim.stages.prune import SCHEMES
 from seq2slim.stages.text import Text
-from seq2slim.stages.train import with_dropout
+from seq2slim.stages.train import fresh_params
 from seq2slim.training.config import TrainingConfig
-from seq2slim.training.learning_rates import learning_rate
-from seq2slim.training.loop import total_steps
-from seq2slim.training.optimizers import make_optimizer
-from seq2slim.training.state import new_state
-from seq2slim.training.step import make_train_step
-
-SERIES = "series.json"
+from seq2slim.training.step import make_training
 
 
 @dataclass(frozen=True)
 class DryRun(Stage):
-    """Seconds and peak memory of each part of an experiment, for a model that takes too long to be trained here.
+    """Seconds and peak memory of each part of an experiment, for a model that takes too long to train here.
 
     Attributes:
-      text: where the batches come from; all are padded to the widest shape that its longest sentences take.
-      model: its architecture.
-      words: of each of its vocabularies, however few the text supports; the rest are never looked up, but every logit
-        is computed.
-      training, retraining: how; the optimiser, its rate and the batch size count here.
+      text: source of the batches. All are padded to the widest shape, that of the longest sentences.
+      model: the architecture.
+      words: size of each vocabulary, even if the text supports fewer words. The others are never looked up, but every
+        logit is computed.
+      training, retraining: their optimiser, learning rate and batch size are used.
       reverse_source: whether the encoder reads the source backwards.
-      sparsity: pruned by each scheme in turn; retrained and exported is the class-blind one.
+      sparsity: fraction pruned, by each scheme in turn. The class-blind model is retrained and exported.
       steps: of training, and of retraining.
-      seed: of initialisation, batches and dropout; retraining takes the next number.
+      seed: of initialisation, batches and dropout; retraining uses seed + 1.
 
-    As in a run of its own, training and retraining hold the parameters that they start from to the end.
+    As in a real run, the initial parameters stay in memory until training, or retraining, ends.
     """
 
     kind: ClassVar[str] = "rehearse"
@@ -70,26 +64,28 @@ class DryRun(Stage):
     def __post_init__(self):
         if self.steps < 1:
             raise UserError(f"steps must be at least 1, got {self.steps}")
+        if not 0 <= self.sparsity <= 1:
+            raise UserError(f"sparsity is a fraction in [0, 1], got {self.sparsity}")
 
     def describe(self) -> str:
         return f"{self.model.preset}, {self.words:,} words: {self.steps} steps, prune, {self.steps} steps, export"
 
     def content_hash(self) -> str:
-        """What the preset stands for: a preset is a name, and its numbers may change."""
+        """The numbers of the model's preset: its name alone would not show that they changed."""
         return json.dumps(differing(self.model.build(self.words, self.words)), sort_keys=True)
 
     def run(self, run_dir: Path, context) -> dict:
         config = self.model.build(self.words, self.words)
         split = text_files.tokenised(context.run_dir(self.text))["train"]
         phases = _Phases(context)
-        params = jax.jit(partial(init_params, config))(jax.random.fold_in(jax.random.key(self.seed), 0))
+        params = fresh_params(config, self.seed)
         dense = Model(config, params, None, self.reverse_source)
         params = self._steps("training", self.training, self.seed, dense, phases, split)
         del dense
         classes = pruning.classes_by_rules(params, weight_classes(config))
         kept = {}
-        for scheme in ("class_uniform", "class_distribution", "class_blind"):  # the last is the one applied
-            masks = None  # those of the scheme before are not of this one
+        for scheme in ("class_uniform", "class_distribution", "class_blind"):  # the last one is applied
+            masks = None  # frees the masks of the scheme before
             with phases.timed(f"pruning {100 * self.sparsity:g}%, {scheme}"):
                 masks = SCHEMES[scheme](params, sparsity=self.sparsity, classes=classes)
             kept[f"kept_{scheme}"] = pruning.count(masks).kept
@@ -105,8 +101,8 @@ class DryRun(Stage):
             back = storage.read(path)
         same = zip(jax.tree.leaves((params, masks)), jax.tree.leaves((back.params, back.masks)), strict=True)
         if not all(np.array_equal(a, b) for a, b in same):
-            raise UserError("the file does not hold the model that was exported")
-        write_atomically(run_dir / SERIES, json.dumps({"phases": phases.rows}) + "\n")
+            raise ValueError("the exported file does not hold the exported model")
+        write_series(run_dir, {"phases": phases.rows})
         shape = widest_shape(self.text.max_length)
         return {
             "weights": sum(leaf.size for leaf in jax.tree.leaves(params)), **kept, "bytes": size,
@@ -116,12 +112,12 @@ class DryRun(Stage):
         }  # fmt: skip
 
     def _steps(self, name: str, config: TrainingConfig, seed: int, start: Model, phases: "_Phases", split):
-        """Takes real steps from a model. Returns: the parameters after them."""
+        """Takes `steps` real steps from the model `start`. Returns: the parameters after them."""
         batches = batching.BatchConfig(config.batch_size, start.reverse_source, config.shapes)
         plan = batching.plan_epoch(split.lengths, batches, seed, epoch=0)
         shape = widest_shape(self.text.max_length)
         with phases.timed(f"{name}: compiling"):
-            made = make_step(with_dropout(start, config), config, shape, len(plan), seed, start.masks)
+            made = make_step(start.config, config, shape, len(plan), seed, start.masks)
         with phases.timed(f"{name}: first state"):
             state = jax.block_until_ready(made.start(start.params))
         for number in range(self.steps):
@@ -130,21 +126,16 @@ class DryRun(Stage):
                 state, metrics = jax.block_until_ready(made.compiled(state, batch, start.masks))
             nll, norm = float(metrics.nll / metrics.tokens), float(metrics.gradient_norm)
             if not math.isfinite(nll) or not math.isfinite(norm):
-                raise UserError(f"{name}: step {number + 1} ended in a loss of {nll} and a gradient of {norm}")
+                raise UserError(f"{name}: step {number + 1} ended in a loss of {nll} and a gradient norm of {norm}")
             phases.say(
-                f"{name}: step {number + 1}: {int(metrics.tokens):,} target words, {nll:.4f} nats a word "
-                f"(chance: {math.log(self.words):.4f}), gradient {norm:.3f}, {phases.rows[-1]['seconds']:.1f} s"
+                f"{name}: step {number + 1}: {int(metrics.tokens):,} target words, {nll:.4f} nats per word "
+                f"(chance: {math.log(self.words):.4f}), gradient norm {norm:.3f}, {phases.rows[-1]['seconds']:.1f} s"
             )
         return state.result
 
 
-def load_series(run_dir: Path) -> dict[str, list[dict]]:
-    """The series of a finished stage: phases, one line each: phase, seconds and peak_bytes."""
-    return json.loads((run_dir / SERIES).read_text())
-
-
 class _Phases:
-    """Times what happens and watches the memory. rows: phase, seconds, peak_bytes of the process."""
+    """Times phases and watches memory. rows: phase, seconds, peak_bytes of the process."""
 
     def __init__(self, context):
         self._context, self.say = context, context.say
@@ -163,10 +154,11 @@ class _Phases:
         self.rows.append({"phase": name, "seconds": round(seconds, 2), "peak_bytes": peak_bytes()})
 
 
-class Step(NamedTuple):
-    """A compiled step: compiled(state, batch, masks).
+class CompiledStep(NamedTuple):
+    """A training step compiled for one batch shape.
 
-    state: its abstract state. start: params -> the state before the first step.
+    compiled: (state, batch, masks) -> (state, StepMetrics). state: shapes and dtypes of its state.
+    start: params -> the state before the first step.
     """
 
     compiled: jax.stages.Compiled
@@ -182,26 +174,22 @@ def widest_shape(max_length: int) -> tuple[int, int]:
 
 def make_step(
     config: Seq2SeqConfig, training: TrainingConfig, shape: tuple[int, int], steps_per_epoch: int, seed: int, masks=None
-) -> Step:
-    """The training step, compiled for batches of `shape` from the shapes of its state alone.
+) -> CompiledStep:
+    """The training step, compiled for batches of `shape`. No parameters are made: shapes of the state suffice.
 
     Args:
+      config: the model, with its full dropout rates.
+      training: the training.
       shape: (S, T) of every batch.
-      steps_per_epoch: what the schedule of `training` counts in.
+      steps_per_epoch: converts the epochs of `training` to steps.
       seed: of dropout.
-      masks: of the weights kept; the step then trains sparsely.
+      masks: of a pruned model, or None if dense.
     """
-    total = total_steps(training, steps_per_epoch)
-    rate = learning_rate(training.schedule, training.optimizer.learning_rate, steps_per_epoch, total)
-    optimizer = make_optimizer(training.optimizer, rate)
     key = jax.random.key(seed)
-
-    def start(params):
-        return new_state(params, optimizer, jax.random.fold_in(key, 1), training.average_decay > 0, masks)
-
+    step, start = make_training(config, training, steps_per_epoch, masks)
+    start = partial(start, key=jax.random.fold_in(key, 1))
     rows, words = training.batch_size, partial(jax.ShapeDtypeStruct, dtype=np.int32)
     target = words((rows, shape[1]))
     batch = batching.Batch(words((rows, shape[0])), target, target, words((rows,)))
-    abstract = jax.eval_shape(start, jax.eval_shape(partial(init_params, config), key))
-    step = make_train_step(Seq2Seq(config), optimizer, training, rate)
-    return Step(step.lower(abstract, batch, masks).compile(), abstract, start)
+    abstract = jax.eval_shape(start, param_shapes(config))
+    return CompiledStep(step.lower(abstract, batch, masks).compile(), abstract, start)

@@ -1,4 +1,4 @@
-"""What a model is worth: its size, its perplexity, its BLEU; and whether two models differ."""
+"""Evaluation of a model (size, perplexity, BLEU), and a significance test of two models."""
 
 import dataclasses
 import time
@@ -27,14 +27,14 @@ GREEDY, BEAM = "greedy.txt", "beam.txt"
 
 @dataclass(frozen=True)
 class Evaluate(Stage):
-    """One result row of a model on one split.
+    """One result row: a model on one split.
 
     Attributes:
       parent: Train, Prune or Retrain.
-      split: what is translated.
-      search: of the beam column; the greedy column has the same limits.
-      tokenize: sacreBLEU's tokenizer; "none" where the test set is tokenised.
-      train_sample: training pairs behind train_perplexity, drawn by seed 0: the same for every model of a text.
+      split: the split that is translated.
+      search: of the beam columns; the greedy ones have the same limits.
+      tokenize: sacreBLEU's tokenizer; "none" for a tokenised test set.
+      train_sample: number of training pairs for train_perplexity, drawn with seed 0: the same for all models of a text.
     """
 
     kind: ClassVar[str] = "evaluate"
@@ -52,7 +52,7 @@ class Evaluate(Stage):
 
     def run(self, run_dir: Path, context) -> dict:
         text_dir = context.run_dir(self.parent.text)
-        model = load_model(context.run_dir(self.parent), context.console.say, text_dir)
+        model = load_model(context.run_dir(self.parent), context.say, text_dir)
         corpus = text_files.tokenised(text_dir)
         source_vocabulary, target_vocabulary = text_files.vocabularies(text_dir)
         source_lines, references = (self.parent.text.lines(self.split, side) for side in (0, 1))
@@ -93,7 +93,7 @@ class Evaluate(Stage):
 
 @dataclass(frozen=True)
 class Compare(Stage):
-    """Paired bootstrap of two evaluated models, their beam outputs on one split.
+    """Paired bootstrap of the beam outputs of two evaluated models on one split.
 
     Attributes: baseline, system: Evaluate stages of the same text and split. samples: resamples of the test set.
     """
@@ -105,7 +105,8 @@ class Compare(Stage):
 
     def __post_init__(self):
         if self.baseline.split != self.system.split or self.baseline.tokenize != self.system.tokenize:
-            raise UserError("two systems are compared on one split, by one tokenizer")
+            one, other = ((stage.split, stage.tokenize) for stage in (self.baseline, self.system))
+            raise UserError(f"two systems are compared on one split, with one tokenizer; got {one} and {other}")
 
     def describe(self) -> str:
         return f"paired bootstrap of {self.samples:,} resamples on {self.system.split}"
@@ -132,7 +133,7 @@ class Compare(Stage):
 
 
 def sizes(model: Model) -> dict:
-    """How large a model is: weights, those that are not 0.0, and the fraction of the prunable ones that is pruned."""
+    """Size of a model: weights, weights that are not 0.0, and the sparsity of the prunable ones."""
     leaves = jax.tree.leaves(model.params)
     return {
         "weights": sum(leaf.size for leaf in leaves),

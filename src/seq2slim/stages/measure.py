@@ -1,4 +1,4 @@
-"""What distinguishes a distilled model: its own mode, what it remembers of its training text, its speed."""
+"""Measures of distilled models: probability of the mode, memorisation of the training text, speed."""
 
 import dataclasses
 import statistics
@@ -24,11 +24,11 @@ from seq2slim.runs.stage import Stage, run_name
 
 @dataclass(frozen=True)
 class Mode(Stage):
-    """p(w*) of a model: the mean probability that it gives its own mode, as found by beam search (Kim & Rush 2016).
+    """p(w*) of a model: the mean probability of its mode, as found by beam search (Kim & Rush 2016).
 
     Attributes:
-      parent: Train, Prune or Retrain. split: of whose sources.
-      search: beam and limits; its length penalty is not used, for the mode is the most probable and no other.
+      parent: Train, Prune or Retrain. split: whose sources are used.
+      search: beam and limits; its length penalty is ignored, as the mode is the most probable hypothesis.
     """
 
     kind: ClassVar[str] = "mode"
@@ -52,9 +52,11 @@ class Mode(Stage):
 
 @dataclass(frozen=True)
 class Memorisation(Stage):
-    """How much better a model translates what it was trained on: BLEU on a sample of train, and on valid.
+    """How much better a model translates its training text: BLEU on a sample of train, and on valid.
 
-    Attributes: parent: Train or Retrain. sample: training pairs, drawn by seed 0. search, tokenize: as of Evaluate.
+    Attributes:
+      parent: Train or Retrain. sample: number of training pairs, drawn with seed 0.
+      search, tokenize: as in Evaluate.
     """
 
     kind: ClassVar[str] = "memory"
@@ -94,12 +96,12 @@ class Memorisation(Stage):
 
 @dataclass(frozen=True)
 class Speed(Stage):
-    """Sentences a second of several models, greedy and with a beam, timed in turn: only ratios within one run count.
+    """Sentences per second of several models, greedy and with a beam, timed in turn: only ratios within a run count.
 
     Attributes:
       models: Train, Prune or Retrain, of one text.
-      split: what is translated; each model all of it, in batches sorted by length.
-      search: of the beam; greedy has the same limits. rounds: each is timed so often, in turn; the median counts.
+      split: the split that every model translates, in batches sorted by length.
+      search: of the beam; greedy has the same limits. rounds: timings of each, in turn; the median counts.
     """
 
     kind: ClassVar[str] = "speed"
@@ -110,13 +112,13 @@ class Speed(Stage):
 
     def __post_init__(self):
         if not self.models or self.rounds < 1:
-            raise UserError(f"speed needs a model and a round, got {len(self.models)} and {self.rounds}")
+            raise UserError(f"models and rounds must be at least 1, got {len(self.models)} and {self.rounds}")
 
     def describe(self) -> str:
         return f"{len(self.models)} models in turn, {self.rounds} rounds, greedy and beam {self.search.beam}"
 
     def run(self, run_dir: Path, context) -> dict:
-        """Result: `greedy` and `beam`, a list each of sentences/s in the order of `models`."""
+        """Result: `greedy` and `beam`, each a list of sentences per second in the order of `models`."""
         runs = {}
         for index, stage in enumerate(self.models):
             model = load_model(context.run_dir(stage), context.say)

@@ -1,4 +1,4 @@
-"""The perplexity of a model on one split and nothing else: a row without a search."""
+"""The perplexity of a model on one split alone: a row without a search."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +14,7 @@ from seq2slim.stages.train import perplexity
 
 @dataclass(frozen=True)
 class Perplexity(Stage):
-    """Perplexity of `parent` (Train, Prune or Retrain) on one split, each line once."""
+    """Perplexity of `parent` (Train, Prune or Retrain) on one split."""
 
     kind: ClassVar[str] = "perplexity"
     parent: Stage
@@ -25,7 +25,7 @@ class Perplexity(Stage):
         return f"{run_name(self.parent)}, {self.split}"
 
     def run(self, run_dir: Path, context) -> dict:
-        model = load_model(context.run_dir(self.parent), context.console.say)
+        model = load_model(context.run_dir(self.parent), context.say)
         split = text_files.tokenised(context.run_dir(self.parent.text))[self.split]
         batches = batching.BatchConfig(self.batch_size, model.reverse_source)
         found = perplexity(model.config, model.params, split, batches, watched=context.until_stopped)

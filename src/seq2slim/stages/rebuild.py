@@ -1,4 +1,4 @@
-"""From the folder of a run back to its stage and all ancestors: what one more stage is built upon."""
+"""Rebuilds the stage of a run directory, with all ancestors, so that further stages can be built on it."""
 
 import dataclasses
 import types
@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
 from seq2slim.errors import UserError
+from seq2slim.runs.done import CONFIG
 from seq2slim.runs.records import read_record
-from seq2slim.runs.runner import CONFIG
 from seq2slim.runs.stage import Stage, identity, run_name
 from seq2slim.stages.decode import Decode, Join
 from seq2slim.stages.dry_run import DryRun
@@ -22,19 +22,21 @@ from seq2slim.stages.text import Text
 from seq2slim.stages.train import Retrain, Train
 from seq2slim.stages.words import StoreWords
 
-_STAGES = (Text, Train, Prune, Retrain, Evaluate, Compare, Perplexity, Redundancy, DryRun, Store, StoreShape)
-_DISTILLATION = (Decode, Join, Select, HeldOut, RelabelledText, StoreWords, Mode, Memorisation, Speed)
-KINDS: dict[str, type[Stage]] = {kind.kind: kind for kind in _STAGES + _DISTILLATION}
+STAGES = (
+    Text, Train, Prune, Retrain, Evaluate, Compare, Perplexity, Redundancy, DryRun, Store, StoreShape, Decode, Join,
+    Select, HeldOut, RelabelledText, StoreWords, Mode, Memorisation, Speed,
+)  # fmt: skip
+KINDS: dict[str, type[Stage]] = {stage.kind: stage for stage in STAGES}
 
 
 def stage_of(run_dir: Path) -> Stage:
-    """The stage whose run directory this is, with all its ancestors, as it was when it ran.
+    """The stage that made a run directory, with all its ancestors and the options that it ran with.
 
-    An option that the record does not have (it is newer) takes its default. The text is not read: the record says what
-    its content was.
+    An option that is missing in the record (it is newer) takes its default. The text is not read: the record
+    has the hash of its content.
 
-    Raises: UserError if a record is missing or damaged, names what this version does not know, or if the stage would
-      give other numbers today than it did (its identity has changed).
+    Raises: UserError if a record is missing or damaged, has an unknown kind or option, or if the stage would give
+      different numbers today (its identity has changed).
     """
     record = read_record(run_dir)
     if record["kind"] not in KINDS:
@@ -46,11 +48,11 @@ def stage_of(run_dir: Path) -> Stage:
     stage = _built(kind, options, run_dir)
     if identity(stage) != record.get("identity"):
         raise UserError(
-            f"{run_dir} was made by another version of seq2slim, whose {record['kind']} gave other numbers: "
-            "run it again"
+            f"{run_dir} was made by another version of seq2slim, whose {record['kind']} computes different numbers: "
+            "run it again with this version"
         )
     if run_dir.name != run_name(stage):
-        raise UserError(f"{run_dir} is a copy under another name; its own is {run_name(stage)}, beside its parents")
+        raise UserError(f"{run_dir} is a renamed copy of {run_name(stage)}; use the original, beside its parents")
     return stage
 
 
@@ -66,7 +68,7 @@ def _built(kind: type, options: dict, run_dir: Path):
 
 
 def _value(hint: Any, value: Any, run_dir: Path) -> Any:
-    """`value`, as JSON has it, of the type that `hint` says; a parent, which JSON names, from its run directory."""
+    """A JSON `value` as the type `hint`; a parent, which JSON gives by name, is rebuilt from its run directory."""
     if isinstance(hint, type) and issubclass(hint, Stage):
         return stage_of(run_dir.parent / Path(str(value)).name)
     if get_origin(hint) in (Union, types.UnionType):

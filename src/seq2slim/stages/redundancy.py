@@ -1,11 +1,10 @@
 """Where the pruned weights of a model are (See et al. 2016, sec. 4.5 and fig. 8): words, gates, diagonals, maps."""
 
 import base64
-import json
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import jax
 import numpy as np
@@ -13,21 +12,20 @@ import numpy as np
 from seq2slim import pruning
 from seq2slim.errors import UserError
 from seq2slim.evaluation.statistics import spearman
-from seq2slim.files import write_atomically
 from seq2slim.inference import text_files
 from seq2slim.inference.model_files import load_model
 from seq2slim.models import Seq2SeqConfig, weight_classes
+from seq2slim.runs.records import write_series
 from seq2slim.runs.stage import Stage, run_name
 from seq2slim.special_ids import BOS, EOS, PAD
 
-SERIES = "series.json"
 BINS = 20  # of words by frequency rank
-MAP_WORDS = 1000  # words in the map of an embedding: every n-th by frequency, at most so many
+MAP_WORDS = 1000  # most words in the map of an embedding: every n-th by frequency
 
 
 @dataclass(frozen=True)
 class Redundancy(Stage):
-    """What the masks of `parent` (a pruned or retrained model) leave, as a row and as series (`load_series`)."""
+    """The survivors of `parent` (a pruned or retrained model), as a row and as series."""
 
     kind: ClassVar[str] = "redundancy"
     version: ClassVar[int] = 2
@@ -37,13 +35,11 @@ class Redundancy(Stage):
         return f"words, gates and maps of {run_name(self.parent)}"
 
     def run(self, run_dir: Path, context) -> dict:
-        model = load_model(context.run_dir(self.parent), context.console.say)
+        model = load_model(context.run_dir(self.parent), context.say)
         if model.masks is None:
             raise UserError(f"{run_name(self.parent)} is dense; redundancy is measured on masks")
         if model.config.cell != "lstm":
-            raise UserError(
-                f"the gates told apart are those of an LSTM; {run_name(self.parent)} is a {model.config.cell}"
-            )
+            raise UserError(f"gates are measured for LSTMs only; {run_name(self.parent)} is a {model.config.cell}")
         classes = pruning.classes_by_rules(model.params, weight_classes(model.config))
         rows = pruning.summary(model.params, model.masks, classes=classes).rows
         kernels = lstm_kernels(model.masks, model.config)
@@ -62,13 +58,8 @@ class Redundancy(Stage):
             "words": words,
             "maps": maps,
         }
-        write_atomically(run_dir / SERIES, json.dumps(series) + "\n")
+        write_series(run_dir, series)
         return row
-
-
-def load_series(run_dir: Path) -> dict[str, Any]:
-    """The series of a finished stage: class_density, gate_density, words, maps (packed: see `unpack`)."""
-    return json.loads((run_dir / SERIES).read_text())
 
 
 @dataclass(frozen=True)
@@ -81,12 +72,12 @@ class WordsByFrequency:
 
 
 def by_frequency(mask: np.ndarray, counts: np.ndarray) -> WordsByFrequency:
-    """Survivors of an embedding by how frequent its words are.
+    """Survivors of an embedding by word frequency.
 
     Args:
       mask: bool[V, E], True kept.
-      counts: int[V], occurrences in the training text. PAD, BOS and EOS are no words and are left out; words that never
-        occur (of a vocabulary made elsewhere, or pieces that no segmentation uses) rank last and are told apart.
+      counts: int[V], occurrences in the training text. PAD, BOS and EOS are left out; words that never occur (from
+        another vocabulary, or pieces that no segmentation uses) rank last and are counted separately.
     Returns: row: `words`, `dead` (occur, and all their weights are pruned), `dead_rank` (mean rank of those, 0 the most
       frequent and 1 the rarest), `unseen` and `unseen_dead`, `rank_correlation` (Spearman, of how rare a word is
       with its density, words of one frequency sharing their rank; nan where all are equally dense); series: `rank`,
@@ -127,9 +118,9 @@ def lstm_kernels(masks, config: Seq2SeqConfig) -> dict[str, tuple[np.ndarray, in
 
 
 def gate_lines(name: str, mask: np.ndarray, units: int) -> list[dict]:
-    """One line a subgroup of a fused kernel: matrix, part, gate, units H, density, and if square `diagonal` and `off`.
+    """One line per subgroup of a fused kernel: matrix, part, gate, units H, density, `diagonal` and `off`.
 
-    The last two are the densities on the main diagonal and off it; None where the block is not square.
+    The last two are the densities on and off the main diagonal; None if the block is not square.
     """
     diagonals = pruning.diagonal_density(mask, units)
     lines = []
@@ -153,5 +144,5 @@ def unpack(packed: dict) -> np.ndarray:
     inflater = zlib.decompressobj()
     data = inflater.decompress(base64.b64decode(packed["bits"], validate=True), size + 1)
     if len(data) != size:
-        raise UserError(f"a map of shape [{rows}, {columns}] holds {size} bytes of bits, got {len(data)} or more")
+        raise ValueError(f"a map of shape [{rows}, {columns}] holds {size} bytes of bits, got {len(data)} or more")
     return np.unpackbits(np.frombuffer(data, np.uint8), count=rows * columns).astype(bool).reshape(rows, columns)

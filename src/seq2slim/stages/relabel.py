@@ -18,12 +18,12 @@ from seq2slim.stages.text import Text
 
 @dataclass(frozen=True)
 class Select(Stage):
-    """Of each line's K best, the one nearest to the reference (sequence-level interpolation).
+    """Selects, of the K best of each line, the one nearest to the reference (sequence-level interpolation).
 
     Attributes:
       n_best: Decode or Join.
       smoothing: of sentence-BLEU: the authors' `halving`, or sacreBLEU's.
-      tokenize: "13a", or "none" where the text is tokenised.
+      tokenize: "13a", or "none" for a tokenised text.
     """
 
     kind: ClassVar[str] = "select"
@@ -33,11 +33,11 @@ class Select(Stage):
 
     @property
     def text(self) -> Text:
-        """What was decoded."""
+        """The text that was decoded."""
         return self.n_best.text
 
     def describe(self) -> str:
-        return f"nearest to the reference of {run_name(self.n_best)}, {self.smoothing}"
+        return f"of {run_name(self.n_best)} the nearest to the reference, {self.smoothing}"
 
     def run(self, run_dir: Path, context) -> dict:
         score = selection.scorer(self.smoothing, self.tokenize)
@@ -62,9 +62,9 @@ class Select(Stage):
 
 @dataclass(frozen=True)
 class HeldOut(Stage):
-    """The references of a text without one fold, for the teacher that will decode that fold.
+    """The references of a text without one fold, to train the teacher that will decode that fold.
 
-    Attributes: text: which. folds, fold: every `folds`-th line, from line `fold` on, is left out.
+    Attributes: text: the whole text. folds, fold: every `folds`-th line, from line `fold` on, is left out.
     """
 
     kind: ClassVar[str] = "heldout"
@@ -85,10 +85,10 @@ class HeldOut(Stage):
 
 @dataclass(frozen=True)
 class RelabelledText(Stage):
-    """A text with other targets in train, in its own vocabularies; valid and test are as they were.
+    """A relabelled text: the same sources with a teacher's translations as training targets, in the same vocabularies.
 
-    Line numbers stay those of the text. Lines without a target, and those longer than the text allows, are dropped and
-    counted, as everywhere.
+    Valid, test and line numbers are unchanged. Lines without a target, and lines longer than the text allows, are
+    dropped and counted.
 
     Attributes: targets: Decode, Join, Select or HeldOut.
     """
@@ -98,15 +98,15 @@ class RelabelledText(Stage):
 
     @property
     def text(self) -> Text:
-        """The text that is told otherwise."""
+        """The text that is relabelled."""
         return self.targets.text
 
     def lines(self, split: str, side: Literal[0, 1]) -> list[str]:
-        """The lines of one side of a split, of the references and not of what they are told by."""
+        """The lines of one side of a split; for targets the references, not the teacher's translations."""
         return self.text.lines(split, side)
 
     def describe(self) -> str:
-        return f"train told by {run_name(self.targets)}"
+        return f"train relabelled by {run_name(self.targets)}"
 
     def run(self, run_dir: Path, context) -> dict:
         vocabularies = text_files.vocabularies(context.run_dir(self.text))
@@ -115,8 +115,8 @@ class RelabelledText(Stage):
             teacher_corpus.checked(context.run_dir(self.targets), teacher_corpus.TARGET),
         )
         splits = {**corpus.splits, "train": (corpus.splits["train"][0], targets)}
-        retold = dataclasses.replace(corpus, splits=splits, sha256=identity(self))
-        tokenised = tokenise(retold, *vocabularies, run_dir / text_files.TOKENISED, self.text.max_length)
+        relabelled = dataclasses.replace(corpus, splits=splits, sha256=identity(self))
+        tokenised = tokenise(relabelled, *vocabularies, run_dir / text_files.TOKENISED, self.text.max_length)
         self.text.loaded()
         for vocabulary, name in zip(vocabularies, (text_files.SOURCE_VOCABULARY, text_files.TARGET_VOCABULARY)):
             vocabulary.save(run_dir / name)

@@ -1,4 +1,4 @@
-"""Models as sparse files: what they weigh on disk under each codec, and what the codec leaves of them."""
+"""Models as sparse files: their size under each codec, and the model that is read back."""
 
 import time
 import zlib
@@ -14,7 +14,7 @@ import numpy as np
 from seq2slim import pruning, storage
 from seq2slim.errors import UserError
 from seq2slim.inference.model_files import load_model, save_model
-from seq2slim.models import ModelOptions, init_params, weight_classes
+from seq2slim.models import ModelOptions, param_shapes, weight_classes
 from seq2slim.runs.stage import Stage, run_name
 from seq2slim.stages.text import Text
 
@@ -23,7 +23,7 @@ FILE = "model.slim"
 
 @dataclass(frozen=True)
 class Store(Stage):
-    """The model of `parent` written with `codec` (a key of `storage.CODECS`) and read back: a model to be evaluated.
+    """The model of `parent`, written with `codec` (a key of `storage.CODECS`) and read back, to be evaluated.
 
     The file holds parameters and masks; vocabularies and configuration are left out, so that sizes compare.
     """
@@ -38,7 +38,7 @@ class Store(Stage):
 
     @property
     def text(self) -> Text:
-        """What the parent learnt from."""
+        """The training text of the parent."""
         return self.parent.text
 
     @property
@@ -50,7 +50,7 @@ class Store(Stage):
         return f"{run_name(self.parent)} as {self.codec}"
 
     def run(self, run_dir: Path, context) -> dict:
-        model = load_model(context.run_dir(self.parent), context.console.say)
+        model = load_model(context.run_dir(self.parent), context.say)
         found, params = _written(run_dir / FILE, model.params, model.masks, self.codec)
         save_model(run_dir, model._replace(params=jax.tree.map(jnp.array, params)), context.run_dir(self.text))
         return found | _other_formats(model.params)
@@ -58,7 +58,7 @@ class Store(Stage):
 
 @dataclass(frozen=True)
 class StoreShape(Stage):
-    """The sizes alone, of a model too large to be trained here: weights drawn from a normal distribution, then pruned.
+    """File sizes of a model too large to train here: its weights are drawn from a normal distribution, then pruned.
 
     Attributes:
       model: its architecture. words: of each vocabulary. sparsity: pruned class-blind. codec: a key of
@@ -81,7 +81,7 @@ class StoreShape(Stage):
 
     def run(self, run_dir: Path, context) -> dict:
         config = self.model.build(self.words, self.words)
-        shapes = jax.eval_shape(lambda key: init_params(config, key), jax.random.key(0))
+        shapes = param_shapes(config)
         draw = np.random.default_rng(self.seed)
         params = jax.tree.map(lambda leaf: 0.1 * draw.standard_normal(leaf.shape, np.float32), shapes)
         classes = pruning.classes_by_rules(params, weight_classes(config))
@@ -93,17 +93,16 @@ class StoreShape(Stage):
 
 
 def deflated(arrays: Iterable) -> int:
-    """Bytes of the arrays as they are, zeros and all, deflated: as MATLAB stores them (See et al. 2016, sec. 4.4)."""
+    """Bytes of the dense arrays, zeros included, deflated: as MATLAB stores them (See et al. 2016, sec. 4.4)."""
     deflater = zlib.compressobj()
     size = sum(len(deflater.compress(memoryview(np.ascontiguousarray(array)).cast("B"))) for array in arrays)
     return size + len(deflater.flush())
 
 
 def csr_bytes(arrays: Iterable) -> int:
-    """Bytes of the matrices as compressed sparse rows, of the other arrays as they are.
+    """Bytes of the matrices as compressed sparse rows, and of the other arrays dense.
 
-    A survivor is its value and its column, in 2 bytes where there are at most 65,536 columns; a row is where it ends,
-    in 4.
+    Each survivor takes its value and its column (2 bytes for at most 65,536 columns, else 4); each row 4 bytes.
     """
     size = 0
     for array in map(np.asarray, arrays):
@@ -122,7 +121,7 @@ def _other_formats(params) -> dict[str, int]:
 
 
 def _written(path: Path, params, masks, codec: str) -> tuple[dict, dict]:
-    """(what the file weighs and took to write and read, the parameters read back)."""
+    """(size of the file and seconds to write and read it, the parameters read back)."""
     start = time.perf_counter()
     size = storage.write(path, params, masks, codec)
     middle = time.perf_counter()

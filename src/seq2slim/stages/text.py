@@ -1,4 +1,4 @@
-"""Parallel text made ready for a model: vocabularies, token ids on disk, and how they are read in batches."""
+"""Parallel text prepared for a model: vocabularies, and token ids on disk."""
 
 import functools
 from dataclasses import dataclass, field
@@ -18,7 +18,7 @@ _loaded: dict[tuple[CorpusConfig, Path], tuple[list, Corpus]] = {}
 
 
 def load_corpus(config: CorpusConfig) -> Corpus:
-    """The corpus, prepared in the cache of the runs folder the first time; read again when a file of it has changed."""
+    """The corpus, prepared once in the cache of the runs folder; read again if one of its files has changed."""
     key = config, runs_folder() / "cache"
     stamps, corpus = _loaded.get(key, (None, None))
     while corpus is None or _stamps(corpus) != stamps:  # also an edit while it was read
@@ -29,7 +29,7 @@ def load_corpus(config: CorpusConfig) -> Corpus:
 
 
 def _stamps(corpus: Corpus) -> list[tuple[int, ...] | None]:
-    """What changes when a file is written to, without reading it."""
+    """Facts about the files that change when one is written to."""
     paths = [path for split in corpus.splits.values() for path in split]
     found = [path.stat() if path.exists() else None for path in paths]
     return [stat and (stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino) for stat in found]
@@ -40,11 +40,11 @@ class Text(Stage):
     """A corpus in token ids.
 
     Attributes:
-      corpus: which text; enters the identity by its content alone, not by name or path.
-      vocabulary: how it becomes tokens.
+      corpus: the text; its content enters the identity, not its name or path.
+      vocabulary: how text becomes tokens.
       max_length: longer training pairs (tokens on either side) are dropped, and counted.
-      content: SHA-256 of the corpus where it is known already, of a stage rebuilt from its record: to tell what it is,
-        the text need not be read, and may be gone.
+      content: SHA-256 of the corpus if it is known already, as for a stage rebuilt from its record; the text is then
+        not read, and may be missing.
     """
 
     kind: ClassVar[str] = "text"
@@ -58,22 +58,22 @@ class Text(Stage):
         return self.content or load_corpus(self.corpus).sha256
 
     def content_hash(self) -> str:
-        """Of the corpus as it was when this stage was first asked: one object has one identity, whatever is edited."""
+        """SHA-256 of the corpus, taken at the first call: the identity of an object stays, even if a file changes."""
         return self._content
 
     def loaded(self) -> Corpus:
-        """The corpus. Raises: UserError if it is no longer what the identity stands for."""
+        """The corpus. Raises: UserError if it has changed since the identity was computed."""
         if (corpus := load_corpus(self.corpus)).sha256 != self.content_hash():
             raise UserError(
-                f"the corpus {self.corpus.name!r} has changed since {run_name(self)} was named after it: restore it, "
-                "or start again, with the new one"
+                f"the corpus {self.corpus.name!r} has changed since this command started ({run_name(self)}): "
+                "restore it, or run the command again to use the new one"
             )
         return corpus
 
     def lines(self, split: str, side: Literal[0, 1]) -> list[str]:
         """The lines of one side (0 source, 1 target) of a split. Raises: UserError as `loaded`."""
         lines = list(corpora.read_lines(self.loaded().splits[split][side]))
-        self.loaded()  # not edited while it was read
+        self.loaded()  # raises if it was edited while it was read
         return lines
 
     def describe(self) -> str:
@@ -84,10 +84,10 @@ class Text(Stage):
     def run(self, run_dir: Path, context) -> dict:
         corpus = self.loaded()
         sides = [corpora.read_lines(path) for path in corpus.splits["train"]]
-        source, target = train_vocabularies(*sides, self.vocabulary, context.console.say)
+        source, target = train_vocabularies(*sides, self.vocabulary, context.say)
         tokenised = tokenise(corpus, source, target, run_dir / TOKENISED, self.max_length)
         self.loaded()
         source.save(run_dir / SOURCE_VOCABULARY)
         target.save(run_dir / TARGET_VOCABULARY)
-        context.console.say(tokenised.dropped)
+        context.say(tokenised.dropped)
         return {split: dict(part.counts) for split, part in tokenised.splits.items()}

@@ -1,9 +1,8 @@
-"""Training a model from its seed, and training one on: retraining a pruned model, or its dense control."""
+"""Training a model from its seed, and retraining: of a pruned model, or of its dense control."""
 
 import json
-import math
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import ClassVar
@@ -25,11 +24,8 @@ from seq2slim.runs.stage import Stage, differing, run_name
 from seq2slim.stages.text import Text
 from seq2slim.stages.words import make_objective
 from seq2slim.training.config import TrainingConfig, WordDistillationConfig
-from seq2slim.training.learning_rates import learning_rate
-from seq2slim.training.loop import Run, fit, total_steps
-from seq2slim.training.optimizers import make_optimizer
-from seq2slim.training.state import new_state
-from seq2slim.training.step import eval_step, make_train_step
+from seq2slim.training.loop import Run, fit
+from seq2slim.training.step import eval_step, make_training
 
 
 @dataclass(frozen=True)
@@ -37,13 +33,16 @@ class Train(Stage):
     """A model trained from its seed.
 
     Attributes:
-      text: what it learns from. model: its architecture. training: how.
+      text: the training text.
+      model: the architecture.
+      training: optimiser, schedule, epochs, ...
       reverse_source: whether the encoder reads the source backwards (Luong et al. 2015).
       seed: of initialisation, batches and dropout.
-      masks: a pruned model of the same architecture, whose masks hold from the first step on: "sparse from the
-        beginning" (See et al. 2016, sec. 4.3). With the seed that its own baseline was trained from, the
-        surviving weights start where they started there: a lottery ticket (Frankle & Carbin 2019).
-      teachers, word: see `stages.words`: whose word distributions it learns beside the text, and how much of them.
+      masks: a pruned model of the same architecture; its masks hold from the first step on: "sparse from the
+        beginning" (See et al. 2016, sec. 4.3). With the seed of that model's baseline, the surviving weights start
+        at the baseline's initial values: a lottery ticket (Frankle & Carbin 2019).
+      teachers, word: word-level distillation: its teachers (see `stages.words.make_objective`), its weight and
+        temperature.
     """
 
     kind: ClassVar[str] = "train"
@@ -60,33 +59,35 @@ class Train(Stage):
         return super().describe() + (f", under the masks of {run_name(self.masks)}" if self.masks else "")
 
     def content_hash(self) -> str:
-        """What the preset stands for: a preset is a name, and its numbers may change."""
+        """The numbers of the model's preset: its name alone would not show that they changed."""
         return json.dumps(differing(self.model.build(1, 1)), sort_keys=True)
 
     def run(self, run_dir: Path, context) -> dict:
         source, target = text_files.vocabularies(context.run_dir(self.text))
         config = self.model.build(len(source), len(target))
-        params = jax.jit(partial(init_params, config))(jax.random.fold_in(jax.random.key(self.seed), 0))
+        params = fresh_params(config, self.seed)
         model = Model(config, params, None, self.reverse_source)
         if self.masks is not None:
             masks = load_model(context.run_dir(self.masks), context.say, context.run_dir(self.text)).masks
             if masks is None:
                 raise UserError(f"masks must be of a pruned model; {run_name(self.masks)} is dense")
             model = model._replace(params=pruning.apply_masks(params, masks), masks=masks)
-        return _train(self, model, self.training, run_dir, context)
+        return _train(self, model, run_dir, context)
 
 
 @dataclass(frozen=True)
 class Retrain(Stage):
-    """A model trained on from the parameters of its parent, under the parent's masks where it is pruned.
+    """A model trained further from the parameters of its parent, under the parent's masks if it is pruned.
 
-    Of a pruned parent this is the sparse retraining of See et al. 2016 (sec. 3.4); of a dense one, its control; on
+    With a pruned parent this is the sparse retraining of See et al. 2016 (sec. 3.4); with a dense one, its control; on
     another text, fine-tuning (sequence-level interpolation: Kim & Rush 2016, sec. 3.3).
 
     Attributes:
-      parent: Train, Prune or Retrain. training: how. seed: of batches and dropout.
-      on: the text to learn from, in the parent's vocabularies, where that is not the parent's.
-      teachers, word: as of `Train`.
+      parent: Train, Prune or Retrain.
+      training: optimiser, schedule, epochs, ...
+      seed: of batches and dropout.
+      on: the training text, in the parent's vocabularies; None: the parent's text.
+      teachers, word: as in `Train`.
     """
 
     kind: ClassVar[str] = "retrain"
@@ -99,7 +100,7 @@ class Retrain(Stage):
 
     @property
     def text(self) -> Text:
-        """What it learns from."""
+        """The training text."""
         return self.on or self.parent.text
 
     def describe(self) -> str:
@@ -108,28 +109,24 @@ class Retrain(Stage):
 
     def run(self, run_dir: Path, context) -> dict:
         model = load_model(context.run_dir(self.parent), context.say, context.run_dir(self.text))
-        return _train(self, model, self.training, run_dir, context)
-
-
-def with_dropout(model: Model, training: TrainingConfig) -> Seq2SeqConfig:
-    """The model's configuration with the dropout rates that it trains with here."""
-    scale = training.dropout_scale
-    if training.dropout_by_density and model.masks is not None:
-        scale *= math.sqrt(1 - pruning.count(model.masks).sparsity)
-    rates = {name: scale * getattr(model.config, name) for name in ("dropout", "output_dropout")}
-    return replace(model.config, **rates)
+        return _train(self, model, run_dir, context)
 
 
 def perplexity(
     config: Seq2SeqConfig, params, split, batches: batching.BatchConfig, rows=None, watched: Callable = iter
 ) -> Perplexity:
-    """Perplexity of a model on a tokenised split, or on some of its rows; the batches pass through `watched`."""
+    """Perplexity of a model on a tokenised split, or on `rows` of it; `watched` wraps the iterator over batches."""
     step = partial(eval_step, Seq2Seq(config), params)
     return corpus_perplexity(step, watched(batching.evaluation_batches(split, batches, rows=rows)))
 
 
+def fresh_params(config: Seq2SeqConfig, seed: int):
+    """The initial parameters of a model, from its seed alone."""
+    return jax.jit(partial(init_params, config))(jax.random.fold_in(jax.random.key(seed), 0))
+
+
 def _validation(stage: Train | Retrain, model: Model, split, batches: batching.BatchConfig, text_dir: Path):
-    """params -> valid_loss (nats per target token), valid_perplexity and, if asked for, valid_bleu (greedy)."""
+    """params -> valid_loss (nats per target token), valid_perplexity and, if it is the metric, valid_bleu (greedy)."""
     references = stage.text.lines("valid", 1) if stage.training.metric == "valid_bleu" else None
 
     def evaluate(params) -> dict[str, float]:
@@ -145,28 +142,24 @@ def _validation(stage: Train | Retrain, model: Model, split, batches: batching.B
     return evaluate
 
 
-def _train(stage: Train | Retrain, model: Model, config: TrainingConfig, run_dir: Path, context) -> dict:
+def _train(stage: Train | Retrain, model: Model, run_dir: Path, context) -> dict:
+    """Trains `model` to the end and writes the result as the stage's model."""
+    config = stage.training
     text_dir = context.run_dir(stage.text)
     corpus = text_files.tokenised(text_dir)
     batches = batching.BatchConfig(config.batch_size, model.reverse_source, config.shapes)
     steps_per_epoch = batching.steps_per_epoch(len(corpus["train"]), batches)
-    rate = learning_rate(
-        config.schedule, config.optimizer.learning_rate, steps_per_epoch, total_steps(config, steps_per_epoch)
-    )
-    optimizer = make_optimizer(config.optimizer, rate)
-    module = Seq2Seq(with_dropout(model, config))
     losses, more = make_objective(stage, model, context)
-    step = make_train_step(module, optimizer, config, rate, losses)
+    training = make_training(model.config, config, steps_per_epoch, model.masks, losses)
     run = Run(
-        step=lambda state, batch, masks: step(state, batch, masks, *more(batch)),
+        step=lambda state, batch, masks: training.step(state, batch, masks, *more(batch)),
         batches=partial(batching.train_batches, corpus["train"], batches, stage.seed),
         evaluate=_validation(stage, model, corpus["valid"], batches, text_dir),
         steps_per_epoch=steps_per_epoch,
         config=config,
         masks=model.masks,
     )
-    key = jax.random.fold_in(jax.random.key(stage.seed), 1)
-    state = new_state(model.params, optimizer, key, config.average_decay > 0, model.masks)
+    state = training.start(model.params, jax.random.fold_in(jax.random.key(stage.seed), 1))
     params, steps = fit(run, state, run_dir, context)
     save_model(run_dir, model._replace(params=params), text_dir)
     return {"steps": steps, "weights": sum(leaf.size for leaf in jax.tree.leaves(params))}

@@ -1,4 +1,4 @@
-"""Word-level distillation in stages: teachers at work beside the student, or what they said, stored once."""
+"""Word-level distillation: from teachers that run inside the student's step, or from their words stored once."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ import numpy as np
 from seq2slim.data import batching
 from seq2slim.decoding.ensemble import mean_of_probabilities
 from seq2slim.decoding.top_k import top_k
-from seq2slim.distillation.shards import missing_shards, shard_path, split_evenly
+from seq2slim.distillation.shards import SHARD_BATCHES, missing_shards, shard_path, split_evenly
 from seq2slim.distillation.top_k import TopKStore, write_shard, write_store
 from seq2slim.errors import StopRequested, UserError
 from seq2slim.inference import text_files
@@ -21,20 +21,18 @@ from seq2slim.models import Seq2Seq
 from seq2slim.runs.stage import Stage, run_name
 from seq2slim.special_ids import PAD
 from seq2slim.training.config import WordDistillationConfig
+from seq2slim.training.distillation_losses import online_losses, stored_losses
 from seq2slim.training.step import batch_losses
-from seq2slim.training.word_distillation import online_losses, stored_losses
-
-SHARD_BATCHES = 32
 
 
 @dataclass(frozen=True)
 class StoreWords(Stage):
-    """The teachers' k most probable words at every position of a training text, read with teacher forcing.
+    """The teachers' k most probable words at every position of a training text, under teacher forcing.
 
     Attributes:
       text: Text or RelabelledText.
-      teachers: models with its vocabularies; several are an ensemble (mean of probabilities).
-      k: words kept a position.
+      teachers: models with the vocabularies of `text`; several form an ensemble (mean of probabilities).
+      k: words stored per position.
     """
 
     kind: ClassVar[str] = "storewords"
@@ -44,14 +42,16 @@ class StoreWords(Stage):
 
     def __post_init__(self):
         if not self.teachers or self.k < 1:
-            raise UserError(f"k words of at least one teacher are stored; got k={self.k} of {len(self.teachers)}")
+            raise UserError(f"k and the number of teachers must be at least 1, got {self.k} and {len(self.teachers)}")
 
     def describe(self) -> str:
-        return f"{self.k} words a position of {run_name(self.text)} by {' + '.join(map(run_name, self.teachers))}"
+        return f"{self.k} words per position of {run_name(self.text)} by {' + '.join(map(run_name, self.teachers))}"
 
     def run(self, run_dir: Path, context) -> dict:
         text_dir = context.run_dir(self.text)
         models = [load_model(context.run_dir(stage), context.say, text_dir) for stage in self.teachers]
+        if self.k > (words := models[0].config.target_vocabulary):
+            raise UserError(f"k={self.k} words per position are stored; the vocabulary has {words}")
         split = text_files.tokenised(text_dir)["train"]
         config = batching.BatchConfig(reverse_source=models[0].reverse_source)
         shards = split_evenly(batching.plan_evaluation(split.lengths, config), SHARD_BATCHES)
@@ -90,19 +90,19 @@ def _top_words(modules: tuple[Seq2Seq, ...], k: int, params, batch):
 
 
 def make_objective(stage, model: Model, context) -> tuple[Callable, Callable]:
-    """What a training stage minimises, and what that reads beside the batch.
+    """The losses that a training stage minimises, and the arguments that they take beside the batch.
 
     Args:
-      stage: Train or Retrain. Its `teachers` are models, at work inside the step (several: the mean of their
-        probabilities), or one `StoreWords` of its text; none: plain NLL.
+      stage: Train or Retrain. Its `teachers` are models that run inside the step (several: the mean of their
+        probabilities), or one `StoreWords` of its text. Without teachers the loss is plain NLL.
       model: the student.
-    Returns: (losses, more) with losses as of `make_train_step`, and more(batch) -> its further arguments.
-    Raises: UserError if teachers and student have other vocabularies or read the source in another direction, or if
-      the store is of another text.
+    Returns: (losses, more): losses as in `make_train_step`; more(batch) -> its further arguments, a tuple.
+    Raises: UserError if teachers and student differ in vocabularies or in the direction of the source, or if the
+      stored words are of another text.
     """
     if not stage.teachers:
         if stage.word != WordDistillationConfig():
-            raise UserError("word says how much to learn from teachers, and there are none")
+            raise UserError("word (the weight of the teachers' distributions) needs teachers, and there are none")
         return batch_losses, lambda batch: ()
     if isinstance(stage.teachers[0], StoreWords):
         (stored,) = stage.teachers

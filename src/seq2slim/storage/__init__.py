@@ -1,9 +1,9 @@
-"""Sparse model files: one file a model, small, safe to load from anyone, and the same bytes for the same model.
+"""Sparse model files: one file per model, small, safe to load from anyone; equal models give equal bytes.
 
     storage.write("model.slim", params, masks, codec="int8", metadata={"model.json": b"..."})
     params, masks, metadata = storage.read("model.slim", limit_bytes=1 << 30)
 
-The format is written down in docs/architecture.md.
+The format is specified in docs/architecture.md.
 """
 
 from seq2slim.storage.codecs import CODECS

@@ -1,4 +1,4 @@
-"""What becomes of the values of a leaf: parts of bytes that compress well, and back.
+"""Codecs: the values of a leaf to parts of bytes that compress well, and back.
 
 codec         parts (uint8 each)                                      largest error of a weight w
 float32       bytes_3 .. bytes_0 of w                                 none: bit for bit, NaN too
@@ -7,12 +7,12 @@ int8          values: round(w / scale) + 128; scales_1, scales_0      scale / 2,
 codebook16    values: index of the nearest entry; codebook            half the gap between the entries around w, or the
 codebook256                                                           distance to the outermost one
 
-The bits of a float are rotated left by one, so that the exponent fills its first byte and the sign goes to the end,
-among the bits that are noise; then each byte is a part of its own, bytes_0 the least significant. Exponents repeat
-themselves, the lower bytes stay as they are.
+The bits of a float are rotated left by one, so that the exponent fills its first byte and the sign moves to the end,
+among the noisy bits; then each byte becomes a separate part, bytes_0 the least significant. The exponents compress, the
+lower bytes hardly do.
 
-int8 has one scale for each row of the leaf, taken as a matrix [first axis, all others] and turned where it has more
-rows than columns, so that the rows are the longer lines: max|w| / 127 rounded up to two bytes of a float32, of
+int8 has one scale per row of the leaf, taken as a matrix [first axis, all others] and transposed where it has more rows
+than columns, so that rows are the longer lines. The scale is max|w| / 127 rounded up to two bytes of a float32, of
 which scales_1 is the first. Entries of a codebook are k-means centres, little-endian float32 (Han, Mao & Dally 2016,
 sec. 3). A survivor that becomes 0 stays a survivor; a weight of exactly 0 stays 0.
 """
@@ -32,7 +32,7 @@ _BFLOAT16 = np.uint32(0xFFFF0000)
 
 
 class Leaf(NamedTuple):
-    """What a codec is told of a leaf. size: number of values it stores. rows: how many scales int8 has for it."""
+    """Sizes of a leaf that a codec needs. size: number of values stored. rows: number of scales that int8 stores."""
 
     size: int
     rows: int
@@ -42,10 +42,10 @@ class Codec(NamedTuple):
     """How the values of a leaf are stored.
 
     Attributes:
-      encode: (leaf f32[r, c], mask bool[r, c] or None) -> part -> uint8[m]; raises ValueError for what it cannot hold.
-      parts: Leaf -> part -> (least, most) bytes it can have.
-      decode: (part -> pieces of it, Leaf) -> values of the survivors in order, in pieces f32[k]; raises ModelFileError.
-      scaled: the values are then multiplied by the scale of their row (see `scales` and `scaled_axis`).
+      encode: (leaf f32[r, c], mask bool[r, c] or None) -> part -> uint8[m]; raises ValueError if it cannot hold them.
+      parts: Leaf -> part -> (least, most) bytes of its content.
+      decode: (part -> its pieces, Leaf) -> values of the survivors in order, in pieces f32[k]; raises ModelFileError.
+      scaled: whether the values are then multiplied by the scale of their row (see `scales` and `scaled_axis`).
     """
 
     encode: Callable[[np.ndarray, np.ndarray | None], dict[str, np.ndarray]]
@@ -55,12 +55,12 @@ class Codec(NamedTuple):
 
 
 def survivors(leaf: np.ndarray, mask: np.ndarray | None) -> np.ndarray:
-    """Values of the survivors, row by row, f32[k]; those of a leaf that is not pruned are a view."""
+    """Values of the survivors, row by row, f32[k]; a view if the leaf is not pruned."""
     return leaf.reshape(-1) if mask is None else leaf[mask]
 
 
 def scaled_axis(matrix: np.ndarray) -> np.ndarray:
-    """A view of a matrix whose rows have one scale each: itself, or turned where it has more rows than columns."""
+    """The matrix, transposed if it has more rows than columns: a view whose rows have one scale each."""
     return matrix.T if matrix.shape[0] > matrix.shape[1] else matrix
 
 
@@ -82,7 +82,7 @@ def _encode_float(width: int):
             with np.errstate(over="ignore"):
                 values = values.astype(kind)
             if not np.isfinite(values).all():
-                raise ValueError("float16 holds finite values up to 65504 only; take float32")
+                raise ValueError("float16 holds finite values up to 65504 only; choose float32")
         rotated = np.ascontiguousarray(values, kind).view(bits)
         rotated = (rotated << 1) | (rotated >> top)
         columns = rotated.view(np.uint8).reshape(-1, width)
@@ -168,7 +168,7 @@ def _decode_codebook(parts: dict[str, Pieces], leaf: Leaf) -> Iterator[np.ndarra
 
 def _check_finite(leaf: np.ndarray, name: str):
     if not all(np.isfinite(leaf[rows]).all() for rows in _segments(leaf)):
-        raise ValueError(f"{name} holds finite values only; take float32")
+        raise ValueError(f"{name} holds finite values only; choose float32")
 
 
 def _segments(leaf: np.ndarray) -> Iterator[slice]:

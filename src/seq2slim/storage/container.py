@@ -5,8 +5,8 @@
     the tensors    dtype U8, one axis, back to back in the order of the header; the last is the seal: 32 bytes,
                    the SHA-256 of everything before it
 
-Any safetensors library reads such a file; this reader takes no other, since every freedom of a format is a place to
-hide something.
+Any safetensors library reads such a file. This reader accepts no other safetensors file, since every freedom of a
+format is a place to hide something.
 """
 
 import hashlib
@@ -28,24 +28,24 @@ _COPY = 1 << 18
 
 
 class ModelFileError(UserError):
-    """A model file that is damaged, hostile, too large, or none; the message says which file and what is wrong."""
+    """A file that is damaged, hostile, too large, or not a model file; the message names the file and the problem."""
 
 
 class Container(NamedTuple):
-    """A file as it was read: the texts of its header, and its tensors as views of one buffer, without the seal."""
+    """The content of a file: the texts of its header, and its tensors as views of one buffer, without the seal."""
 
     metadata: dict[str, str]
     tensors: dict[str, memoryview]
 
 
 def write_container(path: Path, metadata: dict[str, str], lengths: dict[str, int], payload: BinaryIO):
-    """Writes a whole file or leaves what was there; on the disk when this returns.
+    """Writes a file atomically; it is on the disk when this returns.
 
     Args:
       metadata: texts of the header.
       lengths: tensor name -> bytes, in the order in which they lie in `payload`.
       payload: the tensors, back to back, from the current position to the end.
-    Raises: ValueError if the header would be longer than a reader takes.
+    Raises: ValueError if the header would be longer than HEADER_LIMIT.
     """
     entries: dict[str, Any] = {"__metadata__": metadata}
     end = 0
@@ -67,9 +67,9 @@ def write_container(path: Path, metadata: dict[str, str], lengths: dict[str, int
 
 
 def read_container(path: Path, limit_bytes: int) -> Container:
-    """The whole file in one buffer, its header checked against its length and its content against the seal.
+    """The whole file in one buffer, with its header checked against its length and its content against the seal.
 
-    Args: limit_bytes: a longer file is refused before it is read.
+    Args: limit_bytes: a longer file is rejected before it is read.
     Raises: ModelFileError; OSError if the file cannot be opened or read.
     """
     content = _content(path, limit_bytes)
@@ -80,9 +80,9 @@ def read_container(path: Path, limit_bytes: int) -> Container:
 
 
 def parsed_json(text: str, what: str, fractions: bool = False) -> dict[str, Any]:
-    """A JSON object of integers, strings, booleans, null, lists and objects; of `fractions` too where they are due.
+    """A JSON object of integers, strings, booleans, null, lists and objects, and floats if `fractions`.
 
-    Raises: ModelFileError for anything else: other JSON, NaN, a key that comes twice, a nesting too deep.
+    Raises: ModelFileError for anything else: other JSON, NaN, a duplicate key, too deep a nesting.
     """
     parse_float = float if fractions else _no_fraction
     try:
@@ -92,14 +92,14 @@ def parsed_json(text: str, what: str, fractions: bool = False) -> dict[str, Any]
     except ModelFileError as error:
         raise ModelFileError(f"{what}: {error}") from None
     except (ValueError, RecursionError) as error:
-        raise ModelFileError(f"{what} is not JSON ({type(error).__name__}); damaged, or no model file") from None
+        raise ModelFileError(f"{what} is not JSON ({type(error).__name__}); damaged, or not a model file") from None
     if not isinstance(value, dict):
-        raise ModelFileError(f"{what} is no JSON object")
+        raise ModelFileError(f"{what} is not a JSON object")
     return value
 
 
 def is_count(value: Any) -> bool:
-    """An integer that a file can count, 0 to 2^63 - 1, and not a boolean."""
+    """Whether a value is an integer in 0 .. 2^63 - 1, and not a boolean."""
     return type(value) is int and 0 <= value < 1 << 63
 
 
@@ -121,7 +121,7 @@ def _content(path: Path, limit_bytes: int) -> memoryview:
     with Path(path).open("rb") as file:
         status = os.fstat(file.fileno())
         if not stat.S_ISREG(status.st_mode):
-            raise ModelFileError(f"{path} is no regular file")
+            raise ModelFileError(f"{path} is not a regular file")
         if status.st_size > limit_bytes:
             raise ModelFileError(f"{path} has {status.st_size:,} bytes; the limit allows {limit_bytes:,}")
         content = file.read(status.st_size)
@@ -133,13 +133,13 @@ def _parsed(content: memoryview) -> Container:
         raise ModelFileError(f"it has only {len(content)} bytes")
     length = int.from_bytes(content[:8], "little")
     if length > HEADER_LIMIT:
-        raise ModelFileError(f"its header claims {length:,} bytes, more than {HEADER_LIMIT:,}; no model file")
+        raise ModelFileError(f"its header claims {length:,} bytes, more than {HEADER_LIMIT:,}; not a model file")
     if length > len(content) - 8:
         raise ModelFileError(f"its header claims {length:,} bytes, but {len(content) - 8:,} follow: cut short")
     header = parsed_json(str(content[8 : 8 + length], "utf-8", "replace"), "the header")
     metadata = header.pop("__metadata__", None)
     if not isinstance(metadata, dict) or not all(isinstance(value, str) for value in metadata.values()):
-        raise ModelFileError("its header has no metadata, or not texts alone; no model file")
+        raise ModelFileError("its header has no metadata, or metadata other than texts; not a model file")
     tensors = _tensors(header, content[8 + length :])
     seal = tensors.pop(SEAL)
     if hashlib.sha256(content[: len(content) - _DIGEST]).digest() != seal:
@@ -163,7 +163,7 @@ def _tensors(entries: dict[str, Any], payload: memoryview) -> dict[str, memoryvi
         state = "cut short" if end > len(payload) else "with something after its end"
         raise ModelFileError(f"its tensors claim {end:,} bytes, and it has {len(payload):,}: {state}")
     if next(reversed(tensors), None) != SEAL or len(tensors[SEAL]) != _DIGEST:
-        raise ModelFileError("its last tensor is not the SHA-256; no model file")
+        raise ModelFileError("its last tensor is not the SHA-256; not a model file")
     return tensors
 
 

@@ -1,4 +1,4 @@
-"""What is inside a model file, leaf by leaf: how many survive, what they cost on disk, and what they had to cost."""
+"""Contents of a model file, leaf by leaf: survivors, bytes on disk, and the entropy bound on them."""
 
 import math
 from pathlib import Path
@@ -17,7 +17,7 @@ class LeafRow(NamedTuple):
     Attributes:
       path, shape: of the leaf.
       kept, weights: number of survivors, and of all weights.
-      codec: of its values. positions: "bitmask", "gaps" or "-".
+      codec: codec of the values. positions: "bitmask", "gaps" or "-".
       position_bytes, value_bytes: on disk.
       entropy_bytes: the order-0 limit: weights * H(kept / weights) for the positions, and for each other part its
         length times the entropy of its bytes.
@@ -35,10 +35,10 @@ class LeafRow(NamedTuple):
 
 
 def contents(path: Path, limit_bytes: int = LIMIT_BYTES) -> list[LeafRow]:
-    """The leaves of a model file, in their order; its metadata and header are what the file has besides.
+    """The leaves of a model file, in its order; the rest of the file is metadata and header.
 
-    Raises: ModelFileError if the header, the seal or a value's frame is damaged; whether positions and scales fit is
-      found by `read` alone. OSError if it cannot be opened or read.
+    Raises: ModelFileError if the header, the seal or a value's frame is damaged; only `read` checks whether positions
+      and scales fit. OSError if the file cannot be opened or read.
     """
     description, container = open_described(path, limit_bytes)
     rows = []

@@ -1,12 +1,12 @@
-"""What the header of a model file says of its leaves, parsed and checked before anything is decompressed.
+"""The description of the leaves in the header of a model file, parsed and checked before decompression.
 
 format      FORMAT
-codec       the codec that was asked for
+codec       the requested codec
 leaves      JSON, path -> {"shape", "mask", "kept", "codec", "positions", "parts"}
             mask       "none" (the model has no masks), "scalar" (never pruned) or "array"
-            kept       number of survivors: of values that are stored
-            codec      that of this leaf: "float32" for one of fewer than two axes
-            positions  "bitmask" or "gaps"; null where all are kept, or none
+            kept       number of survivors, whose values are stored
+            codec      of this leaf: "float32" if it has fewer than two axes
+            positions  "bitmask" or "gaps"; null where all weights are kept, or none
             parts      part -> [bytes of content, bytes of frame 1, of frame 2, ...]; its tensor is "path:part"
 blobs       JSON, name -> [bytes of content, bytes of frame 1, ...]; its tensor is "name:blob"
 """
@@ -26,12 +26,12 @@ NONE, SCALAR, ARRAY = "none", "scalar", "array"
 POSITIONS, BLOB = "positions", "blob"
 AXES, DEPTH = 8, 32  # most axes of a leaf, most names of a path
 LIMIT_BYTES = 1 << 32
-_SLACK = 1 << 19  # bytes of header and frames beside what they describe
+_SLACK = 1 << 19  # bytes of header and frames in addition to the content
 
 
 @dataclass(frozen=True)
 class LeafEntry:
-    """What the file says of one leaf; the fields are those of the module's docstring."""
+    """Description of one leaf; for the fields see the docstring of this module."""
 
     shape: tuple[int, ...]
     mask: str
@@ -52,7 +52,7 @@ class LeafEntry:
 
     @property
     def loaded(self) -> int:
-        """Bytes of its float32 array and its mask in memory; an empty axis counts as 1, as others may have scales."""
+        """Bytes of its float32 array and its mask in memory; an empty axis counts as 1: the others may have scales."""
         size = math.prod(max(length, 1) for length in self.shape)
         return 4 * size + {NONE: 0, SCALAR: 1, ARRAY: size}[self.mask]
 
@@ -61,13 +61,13 @@ class LeafEntry:
         return CODECS[self.codec]
 
     def facts(self) -> Leaf:
-        """What the codec is told of it."""
+        """The sizes that the codec needs."""
         return Leaf(self.kept, min(matrix_shape(self.shape)))
 
 
 @dataclass(frozen=True)
 class Description:
-    """A whole model file, described. leaves: by path. blobs: as in the header."""
+    """Description of a whole model file. leaves: by path. blobs: as in the header."""
 
     codec: str
     leaves: dict[str, LeafEntry]
@@ -75,7 +75,7 @@ class Description:
 
     @property
     def loaded(self) -> int:
-        """Bytes that arrays, masks and blobs take in memory."""
+        """Bytes of arrays, masks and blobs in memory."""
         return sum(entry.loaded for entry in self.leaves.values()) + sum(lengths[0] for lengths in self.blobs.values())
 
     @property
@@ -97,9 +97,9 @@ class Description:
 
 
 def open_described(path: Path, limit_bytes: int) -> tuple[Description, Container]:
-    """A file, with its description checked against itself, its tensors, its seal and the limit.
+    """Description and content of a file, checked for consistency and against the limit.
 
-    Args: limit_bytes: most that arrays, masks and blobs may take in memory.
+    Args: limit_bytes: most bytes that arrays, masks and blobs may take in memory.
     Raises: ModelFileError; OSError if the file cannot be read.
     """
     container = read_container(path, limit_bytes + _SLACK)
@@ -110,12 +110,12 @@ def open_described(path: Path, limit_bytes: int) -> tuple[Description, Container
 
 
 def matrix_shape(shape: tuple[int, ...]) -> tuple[int, int]:
-    """A leaf as a matrix: the first axis, and all others."""
+    """Shape of a leaf as a matrix [first axis, all others]."""
     return shape[0] if shape else 1, math.prod(shape[1:])
 
 
 def valid_path(path: str) -> bool:
-    """Printable names joined by "/", at most DEPTH and none of them empty, no ":" in them."""
+    """Whether a path is at most DEPTH printable, non-empty names without ":", joined by "/"."""
     return all(names := path.split("/")) and len(names) <= DEPTH and ":" not in path and path.isprintable()
 
 
@@ -124,15 +124,15 @@ def _described(container: Container, limit_bytes: int) -> Description:
     if texts.get("format") != FORMAT:
         raise ModelFileError(f"it is not of the format {FORMAT!r}")
     if set(texts) != {"format", "codec", "leaves", "blobs"} or texts["codec"] not in CODECS:
-        raise ModelFileError("its metadata are not those of the format, or name a codec that there is not")
+        raise ModelFileError("its metadata are not those of the format, or name an unknown codec")
     raw_leaves, blobs = (parsed_json(texts[name], f"{name!r} of the header") for name in ("leaves", "blobs"))
     leaves = {path: _leaf(path, entry) for path, entry in raw_leaves.items()}
     for name, lengths in blobs.items():
         if not valid_path(name) or not _are_lengths(lengths):
-            raise ModelFileError(f"blob {name!r:.200}: its lengths are not counts, or its name is no path")
+            raise ModelFileError(f"blob {name!r:.200}: its lengths are not counts, or its name is not a path")
     description = Description(texts["codec"], leaves, blobs)
     if len({entry.mask == NONE for entry in leaves.values()}) > 1:
-        raise ModelFileError("some leaves have masks, and others are of a model without")
+        raise ModelFileError("some leaves have masks, and others have none")
     for path in leaves:
         parts = path.split("/")
         if any("/".join(parts[:depth]) in leaves for depth in range(1, len(parts))):
@@ -150,7 +150,7 @@ def _described(container: Container, limit_bytes: int) -> Description:
 def _leaf(path: str, entry) -> LeafEntry:
     where = f"leaf {path!r:.200}"
     if not valid_path(path):
-        raise ModelFileError(f"{where}: its name is no path")
+        raise ModelFileError(f"{where}: its name is not a path")
     if not isinstance(entry, dict) or set(entry) != set(LeafEntry.__dataclass_fields__):
         raise ModelFileError(f"{where}: not described by {', '.join(LeafEntry.__dataclass_fields__)}")
     shape, kept, parts = entry["shape"], entry["kept"], entry["parts"]
@@ -158,7 +158,7 @@ def _leaf(path: str, entry) -> LeafEntry:
         raise ModelFileError(f"{where}: its shape is not of at most {AXES} counts")
     leaf = LeafEntry(tuple(shape), entry["mask"], kept, entry["codec"], entry["positions"], parts)
     if leaf.mask not in (NONE, SCALAR, ARRAY) or leaf.codec not in tuple(CODECS):
-        raise ModelFileError(f"{where}: mask {leaf.mask!r:.40} or codec {leaf.codec!r:.40}, which there is not")
+        raise ModelFileError(f"{where}: mask {leaf.mask!r:.40} or codec {leaf.codec!r:.40} is unknown")
     if leaf.codec != LOSSLESS and len(shape) < 2:
         raise ModelFileError(f"{where}: {leaf.codec} is for leaves of two axes and more")
     if not is_count(kept) or kept > leaf.size or (leaf.mask != ARRAY and kept != leaf.size):

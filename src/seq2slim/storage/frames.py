@@ -1,7 +1,7 @@
-"""Streams: bytes as zstandard frames of at most FRAME bytes each, back to back, so that memory is bounded by a frame.
+"""Streams: bytes as consecutive zstandard frames of at most FRAME bytes of content, so that a frame bounds the memory.
 
-A frame declares the size of its content, and zstandard then allocates that size whatever limit its caller names. So the
-declaration is compared with what is expected before a frame is decompressed.
+A frame declares the size of its content, and zstandard allocates that size whatever limit its caller sets. So the
+declared size is compared with the expected one before a frame is decompressed.
 """
 
 import itertools
@@ -13,16 +13,16 @@ import zstandard
 
 from seq2slim.storage.container import ModelFileError
 
-FRAME = 1 << 18  # bytes of content; two blocks of zstandard, each with a Huffman table of its own
+FRAME = 1 << 18  # bytes of content; two blocks of zstandard, each with its Huffman table
 _MAGIC = zstandard.FRAME_HEADER
 
-# Numbers have no phrases that return: what shrinks is their Huffman code. The longest minimal match and a small hash
-# table keep the chance matches away that cost more than they save (2-10% of a stream at the library's default level).
+# Numbers have no repeated phrases: Huffman coding alone compresses them. The longest minimal match and a small hash
+# table avoid chance matches, which cost more than they save (2-10% of a stream at the library's default level).
 _NUMBERS = zstandard.ZstdCompressionParameters(
     compression_level=1, strategy=zstandard.STRATEGY_DFAST, min_match=7, hash_log=10, chain_log=10, window_log=18
 )
-# Where few symbols are frequent there are chance matches all the same, and only a parser that knows the price of a
-# literal leaves them be (20% of such a stream, at 10 MB/s).
+# Where few symbols are frequent, chance matches occur all the same; only a parser that knows the price of a literal
+# avoids them (20% of such a stream, at 10 MB/s).
 _FEW_SYMBOLS = zstandard.ZstdCompressionParameters(
     compression_level=19, strategy=zstandard.STRATEGY_BTULTRA, min_match=7, hash_log=10, chain_log=10, search_log=1,
     target_length=16, window_log=18,
@@ -32,7 +32,7 @@ _TEXT = zstandard.ZstdCompressionParameters.from_level(19, window_log=18)
 
 
 class Stream(NamedTuple):
-    """Compressed bytes: the length of the content, and its frames."""
+    """Compressed bytes: length of the content, and its frames."""
 
     length: int
     frames: list[bytes]
@@ -44,7 +44,7 @@ class Stream(NamedTuple):
 
 
 def compress(content: np.ndarray) -> Stream:
-    """The stream of numbers, uint8[n] of any strides; the same content always gives the same frames."""
+    """The stream of numbers uint8[n], with any strides; equal content gives equal frames."""
     counts = np.zeros(256, np.int64)
     for piece in _cut(content):
         counts += np.bincount(piece, minlength=256)
@@ -52,22 +52,21 @@ def compress(content: np.ndarray) -> Stream:
 
 
 def compress_text(content: bytes) -> Stream:
-    """The same for bytes in which phrases return."""
+    """The stream of bytes with repeated phrases, such as text."""
     return _compressed(np.frombuffer(content, np.uint8), _TEXT)
 
 
 def entropy(counts: np.ndarray) -> float:
-    """Order-0 entropy in bits a symbol, -sum p log2 p; 0 without symbols. Args: counts: int[n], how often each is."""
+    """Order-0 entropy in bits per symbol, -sum p log2 p; 0 without symbols. Args: counts: int[n], of each symbol."""
     shares = counts[counts > 0] / max(1, counts.sum())
     return float(-(shares * np.log2(shares)).sum())
 
 
 def decompress(stored: memoryview, length: int, frames: list[int], what: str) -> Iterator[np.ndarray]:
-    """The content of a stream in pieces, uint8[FRAME] each, the last one shorter.
+    """The content of a stream in pieces uint8[FRAME]; the last may be shorter.
 
     Args: stored: its frames. length: of the content. frames: length of each frame. what: its name, for errors.
-    Raises: ModelFileError, before a frame is decompressed, if it declares no size or not the expected one; and if it
-      is damaged.
+    Raises: ModelFileError if a frame is damaged; before decompression if it does not declare the expected size.
     """
     decompressor = zstandard.ZstdDecompressor()
     ends = itertools.accumulate(frames)
@@ -75,10 +74,10 @@ def decompress(stored: memoryview, length: int, frames: list[int], what: str) ->
         expected, frame = min(FRAME, length - number * FRAME), stored[end - size : end]
         try:
             if frame[:4] != _MAGIC:
-                raise ModelFileError(f"{what}: frame {number} is no zstandard frame")
+                raise ModelFileError(f"{what}: frame {number} is not a zstandard frame")
             declared = zstandard.get_frame_parameters(frame)
             if declared.content_size != expected or declared.dict_id:
-                raise ModelFileError(f"{what}: frame {number} does not declare the {expected:,} bytes that are due")
+                raise ModelFileError(f"{what}: frame {number} does not declare the expected {expected:,} bytes")
             content = decompressor.decompress(frame, max_output_size=expected, allow_extra_data=False)
         except zstandard.ZstdError as error:
             raise ModelFileError(f"{what}: frame {number} is damaged ({error})") from None
@@ -88,7 +87,7 @@ def decompress(stored: memoryview, length: int, frames: list[int], what: str) ->
 
 
 def check_frames(stored: int, length: int, frames: list[int], what: str):
-    """Compares what is declared of a stream: as many frames as `length` needs, which fill the `stored` bytes.
+    """Checks that a stream has as many frames as `length` needs, which fill the `stored` bytes.
 
     Raises: ModelFileError.
     """

@@ -1,6 +1,6 @@
-"""k-means on a line: Lloyd's iteration on sorted, weighted points, where each cluster is an interval.
+"""One-dimensional k-means: Lloyd's iteration on sorted, weighted points, where each cluster is an interval.
 
-With prefix sums of the weights and of weight times point, one iteration costs k binary searches, however many points.
+With prefix sums of the weights and of weight times point, one iteration costs k binary searches.
 """
 
 import numpy as np
@@ -12,10 +12,10 @@ _ITERATIONS = 1000
 
 
 def codebook(values: np.ndarray, entries: int) -> np.ndarray:
-    """At most `entries` values for `values` to be replaced by, ascending and distinct; deterministic.
+    """At most `entries` values that replace `values`, ascending and distinct; deterministic.
 
     k-means from centres spaced evenly between the extremes (Han et al. 2016, sec. 3.2, "linear"), which keeps the few
-    large weights represented; an entry that represents nothing is left out. If some value is exactly 0, one entry is
+    large weights represented; entries without a value are left out. If some value is exactly 0, one entry is
     0. More than 4 million values are first counted in bins of 0.05% of their size, so memory is bounded.
 
     Args: values: finite f32[n], n > 0. entries: k >= 2.
@@ -30,7 +30,7 @@ def codebook(values: np.ndarray, entries: int) -> np.ndarray:
 
 
 def nearest(centres: np.ndarray, values: np.ndarray) -> np.ndarray:
-    """Index of the entry nearest to each value, uint8[n]; of two equally near ones the lower.
+    """Index of the entry nearest to each value, uint8[n]; ties go to the lower entry.
 
     Args: centres: f32[k], ascending and distinct, k <= 256. values: f32[n].
     """
@@ -39,12 +39,12 @@ def nearest(centres: np.ndarray, values: np.ndarray) -> np.ndarray:
 
 
 def kmeans(points: np.ndarray, weights: np.ndarray, centres: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Lloyd's iteration until nothing moves: each centre becomes the weighted mean of the points nearest to it.
+    """Lloyd's iteration to convergence: each centre becomes the weighted mean of the points nearest to it.
 
     A point halfway between two centres belongs to the lower one; a centre without points stays where it is.
 
-    Args: points: f64[n], ascending. weights: f64[n], positive. centres: f64[k], ascending; where to start.
-    Returns: (centres f64[k], weight of the points of each f64[k]).
+    Args: points: f64[n], ascending. weights: f64[n], positive. centres: f64[k], ascending, at the start.
+    Returns: (centres f64[k], total weight of the points of each f64[k]).
     """
     weight_before = np.concatenate([[0.0], np.cumsum(weights)])
     sum_before = np.concatenate([[0.0], np.cumsum(weights * points)])
@@ -62,11 +62,11 @@ def kmeans(points: np.ndarray, weights: np.ndarray, centres: np.ndarray) -> tupl
 
 
 def _points(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Points and weights that stand for the values but 0: each distinct one, or the mean of those in one bin."""
+    """Points and weights that stand for the nonzero values: the distinct values, or the means of bins."""
     if len(values) <= _EXACT:
         points, counts = np.unique(values[values != 0], return_counts=True)
         return points.astype(np.float64), counts.astype(np.float64)
-    # The upper bits of a float32 order it among those of its sign; bins that narrow follow any distribution.
+    # The upper bits of a float32 order it among values of its sign; bins this narrow fit any distribution.
     counts, sums = np.zeros((2, 1 << _KEY_BITS))
     for start in range(0, len(values), _SEGMENT):
         piece = values[start : start + _SEGMENT]

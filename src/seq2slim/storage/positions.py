@@ -1,10 +1,10 @@
-"""Where the survivors of a leaf are: a bitmask or the gaps between them, whichever is smaller when compressed.
+"""Positions of the survivors of a leaf: a bitmask or the gaps between them, whichever compresses smaller.
 
 bitmask   bit 7 of byte 0 is the first weight (row by row), 1 keeps; the bits after the last weight are 0.
-gaps      for each survivor the number of pruned weights since the survivor before, as a byte 0..254; a byte 255 stands
-          for 255 pruned weights without a survivor. Pruned weights after the last survivor are not written.
+gaps      for each survivor the number of pruned weights since the previous survivor, as a byte 0..254; a byte 255
+          stands for 255 pruned weights without a survivor. Pruned weights after the last survivor are not written.
 
-At sparsity s the limit is H(s) = -s log2(s) - (1 - s) log2(1 - s) bits a weight, 0.722 at 80%.
+At sparsity s the limit is H(s) = -s log2(s) - (1 - s) log2(1 - s) bits per weight, 0.722 at 80%.
 """
 
 from collections.abc import Iterable, Iterator
@@ -35,9 +35,9 @@ def bounds(form: str, size: int, kept: int) -> tuple[int, int]:
 def decode(
     form: str, pieces: Iterable[np.ndarray], size: int, kept: int, what: str
 ) -> Iterator[tuple[slice | np.ndarray, np.ndarray | bool]]:
-    """(index, value) pairs for `mask[index] = value`, from the content of a stream; a bool[size] of False before.
+    """(index, value) pairs for `mask[index] = value`, from the content of a stream; `mask` is all False before.
 
-    Raises: ModelFileError, at the latest when it is exhausted, if these are not `kept` positions inside `size`.
+    Raises: ModelFileError, at the latest when exhausted, if these are not `kept` positions below `size`.
     """
     count = 0
     for index, value in (_from_bitmask if form == BITMASK else _from_gaps)(pieces, size, what):

@@ -1,6 +1,6 @@
-"""Writing and reading a whole model file, leaf by leaf: memory beyond the arrays stays at a few copies of one leaf.
+"""Writing and reading a model file leaf by leaf: memory beyond the arrays is a few copies of one leaf.
 
-A file is checked to its last byte before one array is made: what is refused costs no more than its own size.
+A file is fully checked before an array is made: a rejected file costs no more memory than its size.
 """
 
 import io
@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from seq2slim.errors import UserError
 from seq2slim.storage import frames, positions
 from seq2slim.storage.codecs import CODECS, LOSSLESS, scaled_axis, scales, survivors
 from seq2slim.storage.container import ModelFileError, write_container
@@ -33,7 +34,7 @@ from seq2slim.storage.description import (
 
 
 class SparseModel(NamedTuple):
-    """What `write` was given: nested dicts of numpy arrays, and named bytes. masks: None for a model without."""
+    """The arguments of `write`: nested dicts of numpy arrays, and named bytes. masks: None for a dense model."""
 
     params: dict[str, Any]
     masks: dict[str, Any] | None
@@ -44,17 +45,16 @@ def write(path: Path, params, masks=None, codec: str = LOSSLESS, metadata: dict[
     """Writes a model as one file, atomically; equal arguments give equal bytes.
 
     Args:
-      params: nested dicts of float32 arrays; weights under a False of their mask are +0.0 (`pruning.apply_masks`).
-      masks: same structure; bool arrays, True keeps, a scalar True where a leaf is never pruned; None without masks.
-      codec: a key of CODECS. A leaf of fewer than two axes (a bias) is stored as float32 under all of them.
-      metadata: name -> bytes, stored beside the leaves (configuration, vocabularies).
-    Returns: bytes of the file.
-    Raises: ValueError for an unknown codec; naming the leaf: if it is not float32, has no mask that fits, holds
-      something else than +0.0 where it is pruned, or values that the codec cannot hold; or if there are so many leaves
-      that the header is longer than a reader takes.
+      params: nested dicts of float32 arrays; weights masked by False are +0.0 (`pruning.apply_masks`).
+      masks: same structure; bool arrays, True keeps; a scalar True where a leaf is never pruned. None: no masks.
+      codec: a key of CODECS. A leaf of fewer than two axes (a bias) is always stored as float32.
+      metadata: name -> bytes, stored with the leaves (configuration, vocabularies).
+    Returns: size of the file in bytes.
+    Raises: UserError for an unknown codec, or naming the leaf, if it is not float32, its mask does not fit, a pruned
+      weight is not +0.0, or the codec cannot hold a value; ValueError for trees that no file can hold.
     """
     if codec not in CODECS:
-        raise ValueError(f"codec={codec!r}: there are {', '.join(CODECS)}")
+        raise UserError(f"codec={codec!r}: there are {', '.join(CODECS)}")
     path, leaves, blobs = Path(path), dict(_flat(params)), dict(sorted((metadata or {}).items()))
     over = None if masks is None else dict(_flat(masks))
     if over is not None and list(over) != list(leaves):
@@ -67,7 +67,7 @@ def write(path: Path, params, masks=None, codec: str = LOSSLESS, metadata: dict[
             try:
                 fields, streams = _encoded(leaf, None if over is None else over[name], codec)
             except ValueError as error:
-                raise ValueError(f"leaf {name!r}: {error}") from None
+                raise UserError(f"leaf {name!r}: {error}") from None
             entries[name] = LeafEntry(**fields, parts={part: _append(payload, s) for part, s in streams.items()})
         for name, blob in blobs.items():
             blob_lengths[name] = _append(payload, frames.compress_text(blob))
@@ -79,14 +79,14 @@ def write(path: Path, params, masks=None, codec: str = LOSSLESS, metadata: dict[
 
 
 class ModelFile:
-    """A model file whose description was checked, and whose content is decompressed when it is asked for.
+    """A model file with a checked description; its content is decompressed on request.
 
     Attributes:
-      path: of the file. description: what its header says of leaves and metadata.
+      path: of the file. description: of leaves and metadata, from its header.
     """
 
     def __init__(self, path: Path, limit_bytes: int = LIMIT_BYTES):
-        """Reads the bytes of the file. Args, Raises: as `read`."""
+        """Reads the bytes of the file. Args, Raises: as in `read`."""
         self.path = path
         self.description, self._container = open_described(path, limit_bytes)
 
@@ -97,7 +97,7 @@ class ModelFile:
             return {name: _joined(_pieces(tensors, f"{name}:{BLOB}", blobs[name])) for name in blobs}
 
     def arrays(self) -> tuple[dict[str, Any], dict[str, Any] | None]:
-        """Parameters and masks, as `read`. Raises: ModelFileError, before an array is made, if a leaf is damaged."""
+        """Parameters and masks, as in `read`. Raises: ModelFileError, before an array is made, if a leaf is damaged."""
         leaves, tensors = self.description.leaves, self._container.tensors
         with self._named():
             for name, entry in leaves.items():
@@ -108,7 +108,7 @@ class ModelFile:
 
     @contextmanager
     def _named(self):
-        """Puts the path of the file before what is wrong with it."""
+        """Puts the path of the file before the message of an error."""
         try:
             yield
         except ModelFileError as error:
@@ -118,11 +118,11 @@ class ModelFile:
 def read(path: Path, limit_bytes: int = LIMIT_BYTES) -> SparseModel:
     """The model that `write` wrote.
 
-    Args: limit_bytes: most that arrays, masks and metadata may take in memory (5 bytes a pruned weight); while a leaf
-      is decoded, its survivors lie in memory beside it.
+    Args: limit_bytes: most bytes of arrays, masks and metadata in memory (5 bytes per pruned weight); while a leaf is
+      decoded, its survivors take memory in addition.
     Returns: float32 and bool arrays; pruned weights are +0.0.
-    Raises: ModelFileError, before any array is made, if the file is damaged, hostile, too large, or none; its peak
-      memory is then below the file's size + 16 MB, and the metadata. OSError if it cannot be opened or read.
+    Raises: ModelFileError, before any array is made, if the file is damaged, hostile, too large, or not a model file;
+      peak memory is then below the sizes of file and metadata + 16 MB. OSError if it cannot be opened or read.
     """
     file = ModelFile(path, limit_bytes)
     metadata = file.metadata()
@@ -136,7 +136,7 @@ def _encoded(leaf, mask, codec: str) -> tuple[dict[str, Any], dict[str, frames.S
         raise ValueError(f"it is {leaf.dtype}; model files hold float32")
     if leaf.ndim > AXES:
         raise ValueError(f"it has {leaf.ndim} axes, more than {AXES}: reshape it")
-    leaf = np.ascontiguousarray(leaf).reshape(leaf.shape)  # which ascontiguousarray takes from a scalar
+    leaf = np.ascontiguousarray(leaf).reshape(leaf.shape)  # ascontiguousarray gives a scalar an axis
     chosen = codec if leaf.ndim >= 2 else LOSSLESS
     kind, kept, form, streams = NONE, leaf.size, None, {}
     if mask is not None:
@@ -179,7 +179,7 @@ def _pieces(tensors: dict[str, memoryview], name: str, lengths: list[int]) -> It
 
 
 def _joined(pieces: Iterator[np.ndarray]) -> bytes:
-    """The pieces of a stream as one, held once: `getvalue` hands over the buffer itself."""
+    """The pieces of a stream, joined without a second copy: `getvalue` returns the buffer itself."""
     stream = io.BytesIO()
     for piece in pieces:
         stream.write(piece)
@@ -196,7 +196,7 @@ def _placed(name: str, entry: LeafEntry, parts: dict[str, Iterator[np.ndarray]])
 
 
 def _check(name: str, entry: LeafEntry, tensors: dict[str, memoryview]):
-    """Decompresses all there is of a leaf and keeps nothing. Raises: ModelFileError."""
+    """Decompresses a whole leaf and keeps nothing. Raises: ModelFileError."""
     parts = _streams(name, entry, tensors)
     try:
         for _ in _placed(name, entry, parts) if entry.positions else ():
@@ -210,7 +210,7 @@ def _check(name: str, entry: LeafEntry, tensors: dict[str, memoryview]):
 
 
 def _decoded(name: str, entry: LeafEntry, tensors: dict[str, memoryview]) -> tuple[np.ndarray, np.ndarray]:
-    """Array and mask of a leaf that `_check` let pass."""
+    """Array and mask of a leaf that passed `_check`."""
     parts = _streams(name, entry, tensors)
     mask = np.zeros(entry.size, bool) if entry.mask == ARRAY else None
     if entry.positions:
@@ -236,7 +236,7 @@ def _decoded(name: str, entry: LeafEntry, tensors: dict[str, memoryview]) -> tup
 
 
 def _flat(tree, prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """(path, leaf) of nested dicts, by the names in order."""
+    """(path, leaf) of nested dicts, sorted by name."""
     if not isinstance(tree, dict):
         raise ValueError(f"params and masks are nested dicts of arrays, got {type(tree).__name__}")
     for name in sorted(tree):

@@ -1,4 +1,4 @@
-"""Training a model: its step, the loop around it, what the loop saves and measures. Knows no model and no corpus."""
+"""Training a model: the step, the loop around it, checkpoints and metrics. It reads no corpus."""
 
 from seq2slim.training.checkpoints import Checkpoints
 from seq2slim.training.config import OptimizerConfig, ScheduleConfig, TrainingConfig
@@ -7,7 +7,7 @@ from seq2slim.training.loop import Run, fit
 from seq2slim.training.metrics import Metrics, read_metrics
 from seq2slim.training.optimizers import make_optimizer
 from seq2slim.training.state import TrainState, new_state
-from seq2slim.training.step import eval_step, make_train_step
+from seq2slim.training.step import Training, eval_step, make_train_step, make_training
 
 __all__ = [
     "Checkpoints",
@@ -16,12 +16,14 @@ __all__ = [
     "Run",
     "ScheduleConfig",
     "TrainState",
+    "Training",
     "TrainingConfig",
     "eval_step",
     "fit",
     "learning_rate",
     "make_optimizer",
     "make_train_step",
+    "make_training",
     "new_state",
     "read_metrics",
 ]

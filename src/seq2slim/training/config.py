@@ -1,4 +1,4 @@
-"""How a model is trained: one frozen dataclass a concept."""
+"""How a model is trained: one frozen dataclass per concept."""
 
 import math
 from dataclasses import dataclass, field, fields
@@ -20,7 +20,7 @@ def _not_negative(owner, *names):
 
 
 def _known(owner):
-    """Every `Literal` field holds one of its choices: a mistyped one would silently be taken for another."""
+    """Checks that every `Literal` field holds one of its choices: a mistyped one could silently act as another."""
     for option in fields(owner):
         value = getattr(owner, option.name)
         if get_origin(option.type) is Literal and value not in (choices := get_args(option.type)):
@@ -32,7 +32,7 @@ class ScheduleConfig:
     """Learning rate over time, in epochs (fractions allowed).
 
     Attributes:
-      kind: `halving` is the papers' constant-then-halving, `cosine` a linear warm-up then a cosine to zero, or
+      kind: `halving` (constant, then halved: the papers'), `cosine` (linear warm-up, then a cosine to zero), or
         `constant`.
       halve_after: epochs at the full rate (halving).
       halve_every: epochs between halvings (halving).
@@ -59,14 +59,14 @@ class OptimizerConfig:
 
     Attributes:
       name: `adagrad` starts its accumulators at zero with eps 1e-10, as the papers do (not as optax does).
-      learning_rate: at its highest.
-      clip_norm: the gradient is rescaled when its global norm exceeds this; 0 never.
+      learning_rate: the highest of the schedule.
+      clip_norm: the gradient is rescaled to this global norm if it exceeds it; 0: never.
       normalise: the summed token losses are divided by the number of sentences (Luong et al.) or of target tokens.
-      weight_decay: each step takes weight_decay * rate of every matrix away (Loshchilov & Hutter 2019); the papers
-        have none. It keeps weights that the loss does not need near zero, where magnitude pruning finds them.
-      second_moment: decay of Adam's mean of squared gradients. After a gradient alone among zeros, as rows of rare
-        words have it, Adam moves a weight in the end by about 1 / sqrt(1 - second_moment) times the rate: 32 times at
-        0.999, 8 at 0.98. What is smaller keeps rare words from growing large by a few occurrences.
+      weight_decay: each step subtracts weight_decay * rate * W from every matrix W (Loshchilov & Hutter 2019); the
+        papers use none. It keeps weights that the loss does not need near zero, where magnitude pruning finds them.
+      second_moment: decay of Adam's mean of squared gradients. A single gradient among zeros, the usual case for the
+        embedding row of a rare word, moves a weight by about rate / sqrt(1 - second_moment) in all: 32 times the rate
+        at 0.999, 8 times at 0.98. A lower decay keeps the rows of rare words small.
     """
 
     name: Literal["sgd", "adam", "adagrad"] = "adam"
@@ -90,19 +90,19 @@ class TrainingConfig:
 
     Attributes:
       epochs: passes over the corpus, a fraction allowed.
-      max_steps: stop after so many steps whatever `epochs` says; 0 for no such limit.
-      batch_size: sentence pairs a step.
-      shapes: at most so many padded batch shapes; each is compiled once, fewer pad more.
+      max_steps: upper limit on the number of steps; 0: no limit.
+      batch_size: sentence pairs per step.
+      shapes: upper limit on the number of padded batch shapes. Each is compiled once; fewer shapes pad more.
       label_smoothing: e of `losses.cross_entropy`.
-      dropout_scale: the model's dropout rates are multiplied by this while it trains here.
-      dropout_by_density: a pruned model's dropout rates are multiplied by sqrt(density): with fewer weights to
-        co-adapt it needs less of it (Han et al. 2015, sec. 3.2). A dense model keeps its rates.
-      average_decay: decay of the exponential moving average of the parameters, which is then what is evaluated and
-        kept; 0 for none.
-      evaluations_per_epoch: validations (and saves) an epoch, evenly spaced.
-      metric: what validations are compared by; a name that ends in `bleu` is better when higher, a loss when lower.
+      dropout_scale: factor on the model's dropout rates in this training.
+      dropout_by_density: whether a pruned model's dropout rates are multiplied by sqrt(density): fewer weights
+        co-adapt less (Han et al. 2015, sec. 3.2).
+      average_decay: decay of the exponential moving average of the parameters; the average is then what is evaluated
+        and kept. 0: no average.
+      evaluations_per_epoch: validations (and checkpoints) per epoch, evenly spaced.
+      metric: what validations are compared by: BLEU is better when higher, a loss when lower.
       keep: the parameters of the best validation (`best`), or of the last step (`last`).
-      patience: stop after so many validations without a better one; 0 never stops early.
+      patience: the run stops after this many validations in a row that are not the best; 0: it never stops early.
     """
 
     epochs: float = 12
@@ -129,13 +129,19 @@ class TrainingConfig:
                 raise UserError(f"{name} must be in [0, 1), got {getattr(self, name)}")
 
 
+def total_steps(config: TrainingConfig, steps_per_epoch: int) -> int:
+    """Steps of a whole run: `epochs`, or `max_steps` if that is less."""
+    steps = max(1, round(config.epochs * steps_per_epoch))
+    return min(steps, config.max_steps) if config.max_steps else steps
+
+
 @dataclass(frozen=True)
 class WordDistillationConfig:
-    """How much of its teacher's word distributions a student learns (Kim & Rush 2016, sec. 3.1).
+    """Weight and temperature of word-level distillation (Kim & Rush 2016, sec. 3.1).
 
     Attributes:
-      alpha: weight of the cross-entropy with the teacher's distribution, in [0, 1]; that of the NLL is 1 - alpha.
-      temperature: of both distributions in it; 1 in the paper.
+      alpha: weight of the cross-entropy with the teacher's distribution, in [0, 1]; the NLL's weight is 1 - alpha.
+      temperature: of the teacher's and the student's distribution in that cross-entropy; 1 in the paper.
     """
 
     alpha: float = 0.5
@@ -143,5 +149,5 @@ class WordDistillationConfig:
 
     def __post_init__(self):
         if not 0 <= self.alpha <= 1:
-            raise UserError(f"alpha is a weight in [0, 1], got {self.alpha}")
+            raise UserError(f"alpha must be in [0, 1], got {self.alpha}")
         _positive(self, "temperature")

@@ -10,14 +10,15 @@ import numpy as np
 import orbax.checkpoint as ocp
 
 from seq2slim.errors import UserError
+from seq2slim.pruning import leaf_paths
 
 ITEMS = "items"
-# Orbax logs every save at INFO and, after a failed one, tracebacks of its threads; what matters of that is raised.
+# Orbax logs every save at INFO and, after a failed one, tracebacks of its threads; errors that matter are raised.
 logging.getLogger("absl").addFilter(lambda record: "orbax" not in record.pathname)
 
 
 class CheckpointError(UserError):
-    """A save that could not be written, or one whose leaves are not those asked for."""
+    """A checkpoint that could not be written, or whose leaves are not those asked for."""
 
 
 def write_items(folder: Path, items: dict[str, dict[str, Any]]):
@@ -40,7 +41,7 @@ def shapes(items: dict[str, dict[str, Any]]) -> dict[str, dict[str, list]]:
 def read_items(folder: Path, items: dict[str, dict[str, list]]) -> dict[str, dict[str, np.ndarray]]:
     """Reads whole items as numpy, item -> leaf -> array, given the manifest's dtypes and shapes.
 
-    Raises: CheckpointError if what is there has others.
+    Raises: CheckpointError if the leaves on disk have others.
     """
     specs = {
         name: {leaf: jax.ShapeDtypeStruct(shape, jnp.dtype(dtype)) for leaf, (dtype, shape) in leaves.items()}
@@ -69,22 +70,22 @@ def read_items(folder: Path, items: dict[str, dict[str, list]]) -> dict[str, dic
 def named_leaves(tree, item: str) -> dict[str, Any]:
     """Leaves by path ("encoder/layer_1/kernel") in the order of jax.tree.leaves; a bare array is the leaf "array".
 
-    Raises: TypeError or UserError naming the leaf that has no dtype and shape, or no name of its own.
+    Raises: TypeError or UserError naming the leaf that has no dtype and shape, or the name of another leaf.
     """
     leaves, seen = {}, set()
-    for path, leaf in jax.tree_util.tree_leaves_with_path(tree):
-        name = jax.tree_util.keystr(path, simple=True, separator="/") or "array"
+    for name, (path, leaf) in zip(leaf_paths(tree), jax.tree_util.tree_leaves_with_path(tree)):
+        name = name or "array"
         if (
             not hasattr(leaf, "shape")
             or not hasattr(leaf, "dtype")
             or jax.dtypes.issubdtype(leaf.dtype, jax.dtypes.extended)
         ):
             raise TypeError(
-                f"leaf {name} of item {item!r} is {leaf!r}; a save takes plain arrays (a PRNG key as its key data)"
+                f"leaf {name} of item {item!r} is {leaf!r}; checkpoints hold plain arrays (a PRNG key: its key data)"
             )
         # Orbax joins keys with dots: {"a.b": x} and {"a": {"b": y}} would be one entry there.
         if (dotted := name.replace("/", ".")) in seen or name.count("/") + 1 > max(len(path), 1):
-            raise UserError(f"leaf {name} of item {item!r}: its keys contain '/', or it has the name of another leaf")
+            raise ValueError(f"leaf {name} of item {item!r}: its keys contain '/', or it has the name of another leaf")
         seen.add(dotted)
         leaves[name] = leaf
     return leaves
@@ -103,7 +104,7 @@ def nested(leaves: dict[str, Any]) -> dict:
 
 
 def compare(wanted: dict[str, Any], saved: dict[str, list] | None, where: str):
-    """Raises CheckpointError naming the first leaf that is wanted (an array) but not, or otherwise, saved."""
+    """Raises CheckpointError naming the first leaf that is missing, not asked for, or of another dtype or shape."""
     if saved is None:
         raise CheckpointError(f"there is no {where}")
     if missing := sorted(set(wanted) - set(saved)):

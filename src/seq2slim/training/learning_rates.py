@@ -1,4 +1,4 @@
-"""Learning-rate schedules, exact about the step at which a rate changes."""
+"""Learning-rate schedules, exact to the step at which a rate changes."""
 
 import jax.numpy as jnp
 import numpy as np
@@ -8,10 +8,10 @@ from seq2slim.training.config import ScheduleConfig
 
 
 def halving_steps(config: ScheduleConfig, steps_per_epoch: int, total_steps: int):
-    """The steps at which the rate is halved: int64[number of halvings], the first step that runs at the lower rate.
+    """The steps at which the rate is halved: int64[number of halvings], each the first step at the lower rate.
 
-    Prose timing halves first when `halve_after` epochs are done; code timing one `halve_every` later (Luong's code for
-    small files). A time between two steps is rounded to the nearer one. Steps count from 0.
+    With "prose" timing the first halving comes after `halve_after` epochs; with "code" timing, one `halve_every` later
+    (Luong's code for small files). A time between two steps is rounded to the nearer step. Steps count from 0.
     """
     first = config.halve_after + (config.halve_every if config.timing == "code" else 0)
     count = max(0, int(np.ceil((total_steps / steps_per_epoch - first) / config.halve_every)))
@@ -25,8 +25,8 @@ def learning_rate(config: ScheduleConfig, peak: float, steps_per_epoch: int, tot
     Args:
       config: kind and times, in epochs.
       peak: the highest rate.
-      steps_per_epoch, total_steps: what the times are converted with; the cosine reaches 0 at `total_steps`, one after
-        the last step.
+      steps_per_epoch, total_steps: convert epochs to steps. The cosine reaches 0 at `total_steps`, one step after the
+        last.
     """
     if config.kind == "constant":
         return lambda step: jnp.full((), peak, jnp.float32)

@@ -1,4 +1,4 @@
-"""The training loop: steps, validations, saves, early stopping. Everything happens by step, never by the clock."""
+"""The training loop: steps, validations, checkpoints, early stopping. Everything goes by step, never by the clock."""
 
 import math
 from collections.abc import Callable, Iterator
@@ -10,24 +10,29 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from seq2slim.errors import StopRequested, UserError
+from seq2slim.errors import StopRequested
 from seq2slim.training.checkpoints import CheckpointError, Checkpoints
-from seq2slim.training.config import TrainingConfig
+from seq2slim.training.config import TrainingConfig, total_steps
 from seq2slim.training.metric_buffer import MetricBuffer, NonFiniteLoss, Watcher
 from seq2slim.training.metrics import Metrics
 from seq2slim.training.state import TrainState
 
+SAVES = "saves"  # folder of the checkpoints in a run directory
+
 
 @dataclass
 class Progress:
-    """Early-stopping state, saved with the run. `best` is the best validation value so far, reached at `best_step`."""
+    """Early-stopping state, part of each checkpoint.
+
+    best: best validation value so far. best_step: its step. worse: validations since then.
+    """
 
     best: float = math.nan
     best_step: int = -1
     worse: int = 0
 
     def update(self, value: float, step: int, higher_is_better: bool) -> bool:
-        """Takes one validation; True if it is the best so far."""
+        """Records one validation. Returns: whether it is the best so far."""
         if math.isnan(self.best) or (value > self.best if higher_is_better else value < self.best):
             self.best, self.best_step, self.worse = value, step, 0
             return True
@@ -35,7 +40,7 @@ class Progress:
         return False
 
     def arrays(self) -> dict:
-        """As arrays, to be saved."""
+        """As arrays, for a checkpoint."""
         return {"best": np.float64(self.best), "best_step": np.int64(self.best_step), "worse": np.int64(self.worse)}
 
     @classmethod
@@ -51,8 +56,8 @@ class Run:
     Attributes:
       step: (state, batch, masks) -> (state, StepMetrics), jitted.
       batches: first step -> iterator over the batches from that step on; a pure function of the run's seed.
-      evaluate: params -> {name: value}; holds the metric that validations are compared by.
-      steps_per_epoch: batches an epoch.
+      evaluate: params -> {name: value}, with `config.metric` among the names.
+      steps_per_epoch: batches per epoch.
       config: of the run.
       masks: of a pruned model, or None.
     """
@@ -70,41 +75,36 @@ class Run:
         return total_steps(self.config, self.steps_per_epoch)
 
     def validates(self, step: int) -> bool:
-        """Whether a validation follows when `step` steps are done: at even fractions of each epoch, and at the end."""
+        """Whether to validate when `step` steps are done: at even fractions of each epoch, and at the end."""
         each, epoch = self.config.evaluations_per_epoch, self.steps_per_epoch
         return step * each // epoch > (step - 1) * each // epoch or step == self.total_steps
 
 
-def total_steps(config: TrainingConfig, steps_per_epoch: int) -> int:
-    """Steps of a whole run: `epochs`, or `max_steps` if that is less."""
-    steps = max(1, round(config.epochs * steps_per_epoch))
-    return min(steps, config.max_steps) if config.max_steps else steps
-
-
 def fit(run: Run, state: TrainState, run_dir: Path, watcher: Watcher):
-    """Trains to the end, from the newest good save if there is one; ends bit-for-bit as if never interrupted.
+    """Trains to the end, from the newest valid checkpoint if there is one. The result is that of an uninterrupted run.
 
     Args:
       run: what is trained, on what.
-      state: where a run without saves starts; its buffers are donated.
-      run_dir: folder of the run: `saves/`, `metrics.jsonl`, `tensorboard/`.
+      state: the start of a run without checkpoints; its buffers are donated.
+      run_dir: run directory, with `saves/`, `metrics.jsonl` and `tensorboard/`.
       watcher: sees the progress; may ask to stop.
-    Returns: (the parameters to keep: of the best validation, or of the last step (`config.keep`); steps done).
-    Raises: NonFiniteLoss naming step, rate and line numbers; StopRequested after saving, when the watcher asks.
+    Returns: (the parameters of the best validation or of the last step, as `config.keep` says; steps done).
+    Raises: NonFiniteLoss naming step, rate and line numbers; StopRequested after saving, if the watcher asks to stop.
     """
-    saves = Checkpoints(run_dir / "saves", report=watcher.say)
-    restored = saves.restore(_items(state, Progress()))
+    checkpoints = Checkpoints(run_dir / SAVES, report=watcher.say)
+    restored = checkpoints.restore(_items(state, Progress()))
     progress = Progress()
     if restored is not None:
         step, items = restored
         state, progress = TrainState(**items["state"]), Progress.of(items["progress"])
-        watcher.say(f"going on from step {step} of {run.total_steps}")
+        watcher.say(f"resuming from step {step} of {run.total_steps}")
     with Metrics(run_dir, None if restored is None else step, report=watcher.say) as log:
-        state = _steps(run, state, progress, saves, log, watcher, fresh=restored is None)
+        state = _steps(run, state, progress, checkpoints, log, watcher, fresh=restored is None)
     if run.config.keep == "last":
         return state.result, int(state.step)
-    if (found := saves.restore(_items(state, progress), best=True)) is None:
-        raise CheckpointError(f"the best save in {saves.folder} is damaged: delete {run_dir} and train again")
+    if (found := checkpoints.restore(_items(state, progress), best=True)) is None:
+        where = checkpoints.folder
+        raise CheckpointError(f"the best checkpoint in {where} is damaged: delete {run_dir} and train again")
     return TrainState(**found[1]["state"]).result, int(state.step)
 
 
@@ -113,21 +113,27 @@ def _items(state: TrainState, progress: Progress) -> dict:
 
 
 def _steps(
-    run: Run, state: TrainState, progress: Progress, saves: Checkpoints, log: Metrics, watcher: Watcher, fresh: bool
-):
+    run: Run,
+    state: TrainState,
+    progress: Progress,
+    checkpoints: Checkpoints,
+    log: Metrics,
+    watcher: Watcher,
+    fresh: bool,
+) -> TrainState:
     def save(best=False):
         if run.masks is not None:
             _check_pruned(state.result, run.masks)
         log.sync()
-        saves.save(int(state.step), _items(state, progress), best=best)
+        checkpoints.save(int(state.step), _items(state, progress), best=best)
 
     def validate():
         values = run.evaluate(state.result)
         metric = run.config.metric
         if not math.isfinite(values[metric]):
             raise NonFiniteLoss(
-                f"validation after step {int(state.step)}: {metric} is {values[metric]}. The saves before it are "
-                "untouched. Try a lower learning rate or a lower clip norm"
+                f"validation after step {int(state.step)}: {metric} is {values[metric]}. Earlier checkpoints "
+                "are unchanged. Try a lower learning rate or a lower clip norm"
             )
         log.write(int(state.step), epoch=int(state.step) / run.steps_per_epoch, **values)
         save(best=progress.update(values[metric], int(state.step), higher_is_better=metric.endswith("bleu")))
@@ -156,8 +162,8 @@ def _steps(
             if not validated:
                 buffer.flush()
                 save()
-            raise StopRequested(f"stopped at step {step + 1} of {run.total_steps}; everything is saved")
-    raise UserError("the batches ended before the last step")
+            raise StopRequested(f"step {step + 1} of {run.total_steps} is saved")
+    raise ValueError("the batches ended before the last step")
 
 
 @jax.jit

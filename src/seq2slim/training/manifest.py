@@ -1,6 +1,6 @@
-"""The manifest of a save: size and SHA-256 of every file, dtype and shape of every leaf, and a SHA-256 of its own.
+"""The manifest of a checkpoint: size and SHA-256 of every file, dtype and shape of every leaf, and its own SHA-256.
 
-It is written last, when all else is on the disk: a folder with a manifest is a whole save.
+It is written last, when everything else is on disk: a folder with a manifest is a complete checkpoint.
 """
 
 import hashlib
@@ -14,9 +14,9 @@ MANIFEST = "manifest.json"
 
 
 def write_manifest(folder: Path, step: int, best: bool, items: dict[str, dict[str, list]]):
-    """Forces all files of a save to the disk and vouches for them.
+    """Forces all files of a checkpoint to disk, then writes their sizes and checksums.
 
-    Args: folder: of the save, otherwise complete. step, best: its name. items: item -> leaf -> [dtype, shape].
+    Args: folder: the checkpoint, complete otherwise. step, best: from its name. items: item -> leaf -> [dtype, shape].
     """
     files = {}
     for path in _files(folder):
@@ -30,10 +30,10 @@ def write_manifest(folder: Path, step: int, best: bool, items: dict[str, dict[st
 
 
 def verified(folder: Path, step: int, best: bool, items: set[str]) -> dict:
-    """The manifest of a save, after checking itself, the list of files, and the content of all but the other items.
+    """The manifest of a checkpoint, once its own checksum, the list of files and the files of `items` are checked.
 
-    Args: folder: of the save. step, best: what its name says. items: those whose content is checked.
-    Raises: OSError, UserError, KeyError or TypeError if anything is damaged.
+    Args: folder: the checkpoint. step, best: from its name. items: those whose files are checked.
+    Raises: OSError, ValueError, KeyError or TypeError if anything is damaged.
     """
     text = (folder / MANIFEST).read_bytes().decode()
     manifest = json.loads(text)

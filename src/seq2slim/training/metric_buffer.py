@@ -1,4 +1,4 @@
-"""What a training step reported, on its way to the log: read one step late, written a line for many steps."""
+"""Metrics of training steps on their way from the device to the log: read one step late, one line for many steps."""
 
 import math
 import time
@@ -14,13 +14,14 @@ LOG_EVERY = 50  # steps between two lines of training metrics
 
 
 class NonFiniteLoss(UserError):
-    """A loss or gradient norm that is not a number stopped the run; its saves are untouched."""
+    """A loss or gradient norm that is NaN or infinite. The run stops; its checkpoints are unchanged."""
 
 
 class Watcher(Protocol):
-    """What the loop tells, and asks, the world outside."""
+    """What the loop reports to, and who may ask it to stop. `runs.context.Context` is one."""
 
-    stop_requested: bool
+    @property
+    def stop_requested(self) -> bool: ...
 
     def progress(self, *, step: int, total: int, tokens_per_s: float | None, loss: float) -> None: ...
 
@@ -30,7 +31,7 @@ class Watcher(Protocol):
 class MetricBuffer:
     """Metrics of the steps since the last line of the log.
 
-    They are fetched one step late, so that the host never waits for the device.
+    They are fetched from the device one step late, so that the device never waits for the host.
     """
 
     def __init__(self, total_steps: int, steps_per_epoch: int, log: Metrics, watcher: Watcher):
@@ -39,19 +40,19 @@ class MetricBuffer:
         self.restart()
 
     def restart(self):
-        """Starts the clock anew: what was done outside the steps is not counted as training time."""
+        """Restarts the clock, so that validation and saving do not count as training time."""
         self.seen: list = []
         self.since = time.perf_counter()
 
     def add(self, step: int, batch, metrics):
-        """Takes the metrics of `step` (still being computed) and reads those of the step before."""
+        """Stores the metrics of `step`, which is still being computed, and reads those of the step before."""
         self._read()
         self.pending = step, batch.ids, metrics
         if len(self.seen) >= LOG_EVERY:
             self._write()
 
     def flush(self):
-        """Reads and writes all that is pending."""
+        """Reads and writes all pending metrics."""
         self._read()
         self._write()
 
@@ -65,7 +66,7 @@ class MetricBuffer:
             lines = ", ".join(str(i + 1) for i in ids if i >= 0)
             raise NonFiniteLoss(
                 f"step {step + 1}: loss {values.loss}, gradient norm {values.gradient_norm}, learning rate "
-                f"{values.learning_rate:g}. The saves before it are untouched. Try a lower learning rate or a lower "
+                f"{values.learning_rate:g}. Earlier checkpoints are unchanged. Try a lower learning rate or a lower "
                 f"clip norm, or look at the batch: training lines {lines}"
             )
         self.seen.append((step, values))

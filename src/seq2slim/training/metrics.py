@@ -1,7 +1,7 @@
-"""`metrics.jsonl`: what a run measured, one JSON object a line, each with its "step"; and the same in TensorBoard.
+"""`metrics.jsonl`: the metrics of a run, one JSON object per line, each with its "step"; the same goes to TensorBoard.
 
-JSON has no word for NaN and the infinities: they are written as the strings "NaN", "Infinity", "-Infinity", and read
-back as floats. Lines are appended and handed to the system at once: a kill loses at most the line being written.
+JSON has no NaN and no infinities: they are written as the strings "NaN", "Infinity", "-Infinity", and read back as
+floats. Each line is flushed to the system at once: a kill loses at most the line being written.
 """
 
 import json
@@ -21,17 +21,17 @@ from seq2slim.files import write_atomically
 from seq2slim.json_values import decoded, encoded, plain
 
 METRICS = "metrics.jsonl"
-_LOOK_EVERY = 60  # seconds after which TensorBoard, which reads along, sees what is new
+_FLUSH_EVERY = 60  # seconds between flushes, for a TensorBoard that is open during the run
 
 
 class Metrics:
     """Writer of a run's metrics.
 
     Args:
-      run_dir: folder of the run; gets `metrics.jsonl` and, with `tensorboard`, event files under `tensorboard/`.
-      resume_step: the restored step: everything beyond it, which will be measured again, is dropped. None starts anew.
+      run_dir: run directory; gets `metrics.jsonl` and, with `tensorboard`, event files under `tensorboard/`.
+      resume_step: the restored step. Lines beyond it are removed, as they will be written again. None: a new run.
       tensorboard: whether to write the event files.
-      report: told of each damaged line, which is then left out; without it, one is an error.
+      report: called with a message for each damaged line, which is then left out; None: such a line is an error.
     """
 
     def __init__(
@@ -48,7 +48,7 @@ class Metrics:
         self._board = _Board(run_dir / "tensorboard", step + 1) if tensorboard else None
 
     def write(self, step: int, **values: Any):
-        """Appends one line, numbers also to TensorBoard. Values: numbers, arrays, strings, bools, None, lists."""
+        """Appends one line; numbers go to TensorBoard too. Values: numbers, arrays, strings, bools, None, lists."""
         line = {"step": int(step), **{name: plain(value) for name, value in values.items()}}
         self._file.write(json.dumps(encoded(line), allow_nan=False) + "\n")
         self._file.flush()
@@ -57,7 +57,7 @@ class Metrics:
                 self._board.write(int(step), name, value)
 
     def sync(self):
-        """Forces all lines to the disk: to be called before a save, which vouches for the steps up to its own."""
+        """Forces all lines to disk. To be called before a checkpoint is saved: resuming from it needs these lines."""
         os.fsync(self._file.fileno())
         if self._board:
             self._board.flush()
@@ -74,21 +74,21 @@ class Metrics:
         try:
             self.close()
         except OSError:
-            if kind is None:  # else what went wrong first is what matters
+            if kind is None:  # else the first error is the one to raise
                 raise
 
 
 class _Board:
-    """TensorBoard's event file, written by the caller's own thread.
+    """TensorBoard's event file, written by the calling thread.
 
-    The usual SummaryWriter has a thread for that: once it has died of a full disk, its queue fills and the run hangs.
+    The usual SummaryWriter has its own thread: if a full disk kills that thread, the queue fills and the run hangs.
     """
 
     def __init__(self, folder: Path, first_step: int):
         folder.mkdir(parents=True, exist_ok=True)
         self._events = EventsWriter(str(folder / "events"))
         self._flushed = -math.inf
-        # TensorBoard itself hides the events from here on that an interrupted attempt left in older files.
+        # From this event on, TensorBoard hides later steps of older files, left by an interrupted run.
         self._write(Event(step=first_step, session_log=SessionLog(status=SessionLog.START)))
 
     def write(self, step: int, name: str, value: float):
@@ -104,12 +104,12 @@ class _Board:
     def _write(self, event: Event):
         event.wall_time = time.time()
         self._events.write_event(event)
-        if time.monotonic() > self._flushed + _LOOK_EVERY:
+        if time.monotonic() > self._flushed + _FLUSH_EVERY:
             self.flush()
 
 
 def cut_back(path: Path, step: int, report: Callable[[str], None] | None = None):
-    """Drops the lines of `path` beyond `step`, and a last line that was never finished. Atomic; no file is no lines.
+    """Removes the lines of `path` beyond `step`, and an unfinished last line. Atomic; a missing file stays missing.
 
     Args, Raises: as `read_metrics`.
     """
@@ -120,12 +120,13 @@ def cut_back(path: Path, step: int, report: Callable[[str], None] | None = None)
 
 
 def read_metrics(path: Path, report: Callable[[str], None] | None = None) -> list[dict]:
-    """All lines of a metrics file; a last line torn by a kill is left out.
+    """All lines of a metrics file; an unfinished last line is left out.
 
-    Args: report: told of each other line that is not a JSON object with an integer "step", which is then left out.
-    Raises: without `report`, UserError naming file and line for such a line.
+    Args: report: called with a message for each other line that is not a JSON object with an integer "step"; the line
+      is then left out.
+    Raises: UserError naming file and line for such a line, if there is no `report`.
     """
-    lines = path.read_bytes().split(b"\n")  # the last one is what follows the last newline: nothing, or torn
+    lines = path.read_bytes().split(b"\n")  # after the last newline: nothing, or an unfinished line
     rows = []
     for number, line in enumerate(lines[:-1], start=1):
         try:

@@ -1,4 +1,4 @@
-"""Update rules as the papers define them, from optax parts."""
+"""Update rules as the papers define them, made of optax transformations."""
 
 from functools import partial
 from typing import NamedTuple
@@ -19,10 +19,10 @@ class AdagradState(NamedTuple):
 
 
 def scale_by_adagrad(epsilon: float = ADAGRAD_EPSILON) -> optax.GradientTransformation:
-    """g / (sqrt(sum of g^2) + epsilon), the sum starting at zero (Duchi et al. 2011, as the papers' Torch code has it).
+    """g / (sqrt(sum of g^2) + epsilon), the sum starting at zero (Duchi et al. 2011, as in the papers' Torch code).
 
-    Args: epsilon: added outside of the root.
-    Returns: an optax transformation that scales gradients; the state is an `AdagradState`.
+    Args: epsilon: added outside the root.
+    Returns: an optax transformation that scales gradients; its state is an `AdagradState`.
     """
 
     def init(params):
@@ -41,12 +41,12 @@ def make_optimizer(config: OptimizerConfig, rate: optax.Schedule) -> optax.Gradi
 
     g <- g min(1, clip_norm / |g|), with |g| over all leaves (Luong et al. 2015: 5), then w <- w - rate(step) rule(g).
 
-    Luong's code leaves both embeddings out of |g| but scales their gradients too, and also clips h, c and their
-    gradients elementwise; as in the papers' prose, neither is done here.
+    This follows the papers' prose. Luong's code differs: it leaves both embeddings out of |g| but scales their
+    gradients too, and it clips h, c and their gradients elementwise.
 
-    With weight decay d, every matrix W (never a bias) also loses rate(step) d W.
+    With weight decay d, rate(step) d W is also subtracted from every matrix W (never from a bias).
 
-    Args: config: rule, clip norm and decay; its learning rate is in `rate` already. rate: step -> learning rate.
+    Args: config: rule, clip norm and decay; its learning rate is not read. rate: step -> learning rate.
     """
     adam = partial(optax.scale_by_adam, b2=config.second_moment)
     rule = {"sgd": optax.identity, "adam": adam, "adagrad": scale_by_adagrad}[config.name]()

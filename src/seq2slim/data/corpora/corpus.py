@@ -1,4 +1,4 @@
-"""What a corpus is: its name, its two languages and three pairs of plain text files."""
+"""A corpus: a name, two languages, and three pairs of plain text files."""
 
 from __future__ import annotations
 
@@ -12,24 +12,23 @@ from seq2slim.errors import UserError
 
 SPLITS = ("train", "valid", "test")
 BIBLE_NAMES = ("bible-en-de", "bible-en-fr", "bible-en-es", "bible-en-it")
-# More than 13,000 pairs each, but for Italian (6,400), and in the Latin script.
+# In the Latin script, with more than 13,000 pairs each, except Italian (6,400).
 STRINGS_NAMES = tuple(f"strings-en-{language}" for language in ("de", "fr", "es", "it", "pt", "cs", "sv"))
-TFDS_PREFIX = "tfds:"  # and the name of a set of TensorFlow Datasets
+TFDS_PREFIX = "tfds:"  # before the name of a set of TensorFlow Datasets
 NAMES = (*BIBLE_NAMES, *STRINGS_NAMES, "reverse", "text")
 
 
 @dataclass(frozen=True)
 class CorpusConfig:
-    """Which parallel text.
+    """Choice of a parallel text.
 
     Attributes:
       name: `bible-en-X` (X is de, fr, es, it), `strings-en-X` (these, pt, cs, sv), `reverse`, `text`, or a translation
         set of TensorFlow Datasets, as `tfds:ted_hrlr_translate/pt_to_en`.
       train, valid, test: (source path, target path), for `name="text"` only.
-      languages: (source, target) of a `tfds:` set, to turn it round or to choose two of many; by default its own.
+      languages: (source, target) of a `tfds:` set, to reverse it or to choose two of many; by default the set's.
 
-    Raises: UserError for an unknown name (with the nearest one), or when another option and the name do not go
-      together.
+    Raises: UserError for an unknown name (with the nearest one), or for an option that does not fit the name.
     """
 
     name: str = "bible-en-de"
@@ -69,10 +68,10 @@ class CorpusConfig:
 
 @dataclass(frozen=True)
 class Corpus:
-    """Parallel plain text on disk: `splits[split]` is (source path, target path), one sentence a line, UTF-8.
+    """Parallel plain text on disk: `splits[split]` is (source path, target path), one sentence per line, UTF-8.
 
-    Line i of the source belongs to line i of the target; read them with `corpora.read_lines`. `sha256` is the hash
-    of the files' content and of nothing else, so the same text under another name or path is the same corpus.
+    Line i of the source belongs to line i of the target; read them with `corpora.read_lines`. `sha256` is a hash of the
+    files' content only, so the same text under another name or path is the same corpus.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""The one definition of a line of text: everything that reads or counts sentences goes through here."""
+"""The definition of a line of text, used by everything that reads or counts sentences."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import BinaryIO
 
 from seq2slim.errors import UserError
 
-MOST_BYTES = 2**20  # of a line that is translated; of sentences that make sense all is far within
+MOST_BYTES = 2**20  # of a line to translate; far above any real sentence
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
@@ -19,7 +19,7 @@ def read_lines(path: Path) -> Iterator[str]:
 
     Only "\\n" ends a line, so that line numbers are those of `wc -l`, `paste` and every aligner: U+2028, form
     feeds, vertical tabs and a lone "\\r" stay inside the sentence. The "\\r" of a Windows line end and a byte order
-    mark at the head of the file are taken off. A last line without its "\\n" counts.
+    mark at the start of the file are removed. A last line without "\\n" counts.
 
     Raises: UserError naming file and line where the bytes are not UTF-8.
     """
@@ -28,7 +28,7 @@ def read_lines(path: Path) -> Iterator[str]:
 
 
 def decode_lines(raw: Iterable[bytes], path: Path) -> Iterator[str]:
-    """`read_lines` over raw lines that are already split at b"\\n"; `path` is for the error message alone."""
+    """`read_lines` over raw lines that are already split at b"\\n"; `path` is for error messages."""
     for number, line in enumerate(raw, start=1):
         if number == 1:
             line = line.removeprefix(_BYTE_ORDER_MARK)
@@ -40,14 +40,14 @@ def decode_lines(raw: Iterable[bytes], path: Path) -> Iterator[str]:
 
 
 def forgiving_lines(file: BinaryIO, report: Callable[[int, str], None]) -> Iterator[str]:
-    """The sentences of a stream that may hold anything: as many as `read_lines` would give, and none is refused.
+    """The sentences of any stream: as many as `read_lines` would give, but without errors.
 
-    Bytes that are not UTF-8 become U+FFFD, one for each maximal part that is wrong; of a line of more than
-    `MOST_BYTES` the rest is skipped, so that memory is bounded.
+    Bytes that are not UTF-8 become U+FFFD, one per maximal invalid part. A line is cut after `MOST_BYTES`, so memory is
+    bounded.
 
     Args:
       file: binary, buffered.
-      report: called with the line number, from 1, and what was done to it.
+      report: called with the line number, from 1, and what was done to the line.
     """
     for number in itertools.count(1):
         line = file.readline(MOST_BYTES)
@@ -68,7 +68,7 @@ def forgiving_lines(file: BinaryIO, report: Callable[[int, str], None]) -> Itera
 
 
 def write_pairs(source: Path, target: Path, pairs: Iterable[tuple[str, str]]) -> None:
-    """Writes parallel sentences, one a line, into two files as `write_lines` does, holding none of them."""
+    """Writes parallel sentences, one per line, into two files, as a stream."""
     with (
         open(source, "w", encoding="utf-8", newline="\n") as first,
         open(target, "w", encoding="utf-8", newline="\n") as second,
@@ -79,6 +79,6 @@ def write_pairs(source: Path, target: Path, pairs: Iterable[tuple[str, str]]) ->
 
 
 def write_lines(path: Path, lines: Iterable[str]) -> None:
-    """Writes one sentence a line: the inverse of `read_lines` for sentences without "\\n" or a "\\r" at their end."""
+    """Writes one sentence per line: the inverse of `read_lines` for sentences without "\\n" or a "\\r" at their end."""
     with open(path, "w", encoding="utf-8", newline="\n") as file:
         file.writelines(f"{line}\n" for line in lines)

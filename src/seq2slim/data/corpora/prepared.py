@@ -1,4 +1,4 @@
-"""Corpora that the project writes itself: prepared once into the cache, verified each time they are loaded."""
+"""Prepared corpora: written once into the cache, verified at each load."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ def prepare(
     build: Callable[[], Mapping[str, Pairs]],
     report: Callable[[str], None],
 ) -> Corpus:
-    """The corpus in `cache/<name>`, built when it is missing, damaged or of another version.
+    """The corpus in `cache/<name>`, built if it is missing, damaged or of another version.
 
-    `build()` returns the sentence pairs of each split, which are drawn once, one split after the other. They are
-    written to a temporary folder beside the final one, with a manifest of their SHA-256, and renamed, so a reader sees
-    all of it or nothing. Processes that want it at once wait for the one that builds.
+    `build()` returns the sentence pairs of each split, which are iterated once, one split after the other. They are
+    written to a temporary folder next to the final one, with a manifest of their SHA-256, and renamed, so a reader sees
+    all of it or nothing. Other processes wait for the one that builds.
 
     Args:
-      version: raised when `build` would give other text; text of another version is built anew.
-      report: called with a line of text that is worth showing.
+      version: to be raised when `build` gives other text; text of another version is built again.
+      report: called with a line of text for the user.
     """
     folder = cache / name
     expected = {file for split in SPLITS for file in _files(split, languages)}
@@ -94,15 +94,15 @@ def _write(folder: Path, languages: tuple[str, str], version: int, splits: Mappi
 
 
 def replace_folder(fresh: Path, folder: Path) -> None:
-    """Puts `fresh`, in a scratch folder, in the place of `folder`. Of two at once, the later one stays."""
+    """Replaces `folder` by `fresh`, which is in a scratch folder. Of two concurrent calls, the later one wins."""
     while True:
         try:
-            os.rename(fresh, folder)  # atomic; refused where a non-empty folder stands
+            os.rename(fresh, folder)  # atomic; fails if a non-empty folder is there
             return
         except OSError:
             if not folder.is_dir():
                 raise
-            # An old folder is renamed into the scratch before it is removed, so that nobody reads half of it.
+            # An old folder is renamed into the scratch folder before it is removed, so that nobody reads half of it.
             away = fresh.with_name("old")
             with contextlib.suppress(FileNotFoundError):
                 os.rename(folder, away)

@@ -17,7 +17,7 @@ _VERSION = 1
 
 
 def load_reverse(cache: Path, report: Callable[[str], None]) -> Corpus:
-    """The toy in `cache/reverse`: `SIZES` pairs of `LENGTHS` letters, no source twice in all three splits together."""
+    """The toy in `cache/reverse`: `SIZES` pairs of `LENGTHS` letters; no source occurs twice overall."""
     return prepare("reverse", ("letters", "reversed"), _VERSION, cache, _build, report)
 
 

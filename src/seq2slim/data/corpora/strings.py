@@ -23,7 +23,7 @@ WHEEL = Wheel(
     megabytes=68,
 )
 _FILE = re.compile(r"homeassistant/components/([^/]+)/translations/([^/]+)\.json")
-_MIN_WORDS = 4  # of English: shorter ones are mostly names of buttons and units
+_MIN_WORDS = 4  # of the source: shorter strings are mostly names of buttons and units
 _PARTS = 16  # one part of the components is valid, one is test: about 1,100 and 1,300 English-German pairs
 
 Strings = dict[tuple[str, ...], str]  # text by (component, key, key, ...)
@@ -39,9 +39,8 @@ def read_pairs(wheel: Path, languages: tuple[str, str]) -> dict[str, list[tuple[
 def split_strings(source: Strings, target: Strings) -> dict[str, list[tuple[str, str]]]:
     """The pairs of the keys that both sides have, sorted, by split.
 
-    A source of fewer than `_MIN_WORDS` words and a string that was left untranslated go. Splits are by component, from
-    a hash of its name; a source that comes again, in the same split or in a later one (train, valid, test), is dropped,
-    so that no source stands anywhere twice.
+    Sources of fewer than `_MIN_WORDS` words and untranslated strings are dropped. Splits are by component, from a hash
+    of its name. A source that occurs again, in the same split or a later one (train, valid, test), is dropped.
     """
     splits: dict[str, list[tuple[str, str]]] = {"train": [], "valid": [], "test": []}
     for key in sorted(source.keys() & target.keys()):

@@ -1,4 +1,4 @@
-"""A user's own parallel text: plain files that are checked and pointed at, never copied."""
+"""The user's parallel text: plain files, checked and read in place."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from seq2slim.errors import UserError
 def load_text(config: CorpusConfig) -> Corpus:
     """The corpus of the six files in `config`, each read once as a stream.
 
-    A language is the train file's suffix (`train.en` -> "en"), or "source" and "target" where the two suffixes are
+    A language is the train file's suffix (`train.en` -> "en"), or "source" and "target" if the two suffixes are
     equal or one is missing.
 
     Raises:
-      FileNotFoundError: a path is no file; the message names the nearest file beside it.
-      ValueError: naming file and line: bytes that are not UTF-8, a file without words, line counts that differ.
+      FileNotFoundError: a path is not a file; the message names the nearest file in its folder.
+      UserError: naming file and line: bytes that are not UTF-8, a file without words, line counts that differ.
     """
     splits = {split: tuple(Path(path).expanduser() for path in getattr(config, split)) for split in SPLITS}
     for split, pair in splits.items():
@@ -74,5 +74,5 @@ def _require_file(path: Path, split: str) -> None:
     near = difflib.get_close_matches(
         path.name, (entry.name for entry in path.parent.iterdir() if entry.is_file()), n=1, cutoff=0.4
     )
-    hint = f"did you mean {path.parent / near[0]}?" if near else "no file beside it has a similar name"
+    hint = f"did you mean {path.parent / near[0]}?" if near else "no file in that folder has a similar name"
     raise FileNotFoundError(f"{split}: no file {path}: {hint}")

@@ -1,4 +1,4 @@
-"""Any translation set of TensorFlow Datasets by its name there: `tfds:ted_hrlr_translate/pt_to_en`."""
+"""Translation sets of TensorFlow Datasets, by their names there: `tfds:ted_hrlr_translate/pt_to_en`."""
 
 from __future__ import annotations
 
@@ -15,25 +15,25 @@ from typing import TYPE_CHECKING
 
 from seq2slim.data.corpora.corpus import TFDS_PREFIX, Corpus, CorpusConfig
 from seq2slim.data.corpora.prepared import Pairs, prepare
-from seq2slim.data.corpora.tfds_source import brief, generate, read_pairs, require_tfds
+from seq2slim.data.corpora.tfds_source import brief, generate, local_info, read_pairs, require_tfds
 from seq2slim.errors import UserError
 
 if TYPE_CHECKING:
     from tensorflow_datasets.core import DatasetBuilder
 
-_VERSION = 1  # of what `read_pairs` makes of a set; the set's own version is part of the folder's name
+_VERSION = 1  # of the output of `read_pairs`; the version of the set is part of the folder's name
 
 
 def load_tfds(config: CorpusConfig, cache: Path, report: Callable[[str], None]) -> Corpus:
-    """The set `tfds:NAME[/CONFIG][:VERSION]` as plain text in `cache`, fetched and prepared by TFDS the first time.
+    """The set `tfds:NAME[/CONFIG][:VERSION]` as plain text in `cache`, fetched and prepared by TFDS on first use.
 
-    Source and target are the set's supervised keys unless `config.languages` says otherwise. A set that stands already
-    under `$TFDS_DATA_DIR` (else `cache/tfds`) as array_record files is only read, so one that this machine could not
-    prepare can be brought along.
+    Source and target are the set's supervised keys unless `config.languages` names others. A set that is already in
+    `$TFDS_DATA_DIR` (else `cache/tfds`) as array_record files is only read, so a set that this machine cannot prepare
+    can be copied there.
 
     Raises, in one line that says what to do:
-      ValueError: no such set, config, version, language or split, or no translation set.
-      OSError: it cannot be downloaded, needs a package that is not here, or its files are damaged.
+      UserError: no such set, config, version, language or split, or not a translation set.
+      OSError: it cannot be downloaded, needs a package that is not installed, or its files are damaged.
     """
     name, data_dir = config.name, Path(os.environ.get("TFDS_DATA_DIR") or cache / "tfds").expanduser()
     require_tfds(name)
@@ -45,7 +45,7 @@ def load_tfds(config: CorpusConfig, cache: Path, report: Callable[[str], None]) 
             report(f"{name}: TensorFlow Datasets fetches and prepares it in {builder.data_dir}")
             try:
                 generate(builder, cache / "downloads", progress=sys.stderr.isatty())
-            except Exception as error:  # a set's own code may raise anything
+            except Exception as error:  # the code of a set may raise anything
                 raise _not_prepared(name, data_dir, error) from error
         return read_pairs(builder, languages, name)
 
@@ -57,7 +57,7 @@ def _builder(name: str, data_dir: Path) -> DatasetBuilder:
     import tensorflow_datasets as tfds
 
     with contextlib.suppress(ImportError):
-        # TFDS registers the sets of this module too late to be found where it stops at a package that is missing.
+        # TFDS registers the sets of this module too late if it stops at a missing package.
         import tensorflow_datasets.translate
     asked = name.removeprefix(TFDS_PREFIX)
     dataset, config = re.fullmatch(r"([^/:]*)/?([^:]*).*", asked, re.DOTALL).groups()
@@ -68,7 +68,7 @@ def _builder(name: str, data_dir: Path) -> DatasetBuilder:
         near = difflib.get_close_matches(dataset, known, n=1, cutoff=0.0)[0]
         raise UserError(f"TensorFlow Datasets has no set {dataset!r}: did you mean {TFDS_PREFIX + near!r}?")
     try:
-        with contextlib.redirect_stdout(io.StringIO()):
+        with contextlib.redirect_stdout(io.StringIO()), local_info():
             return tfds.builder(asked, data_dir=data_dir)
     except Exception as error:
         if _missing_package(error):
@@ -99,7 +99,7 @@ def _languages(builder: DatasetBuilder, config: CorpusConfig) -> tuple[str, str]
     if len(texts) == 2:
         return tuple(sorted(texts))
     raise UserError(
-        f"corpus {config.name!r} is no translation set of two languages: an example of it holds "
+        f"corpus {config.name!r} is not a translation set of two languages: an example of it holds "
         f"{', '.join(dict(found or {})) or 'nothing'} and its supervised keys are {keys}"
         + (f"; choose two of {', '.join(sorted(texts))} by `languages`" if len(texts) > 2 else "")
     )

@@ -23,7 +23,7 @@ _CONNECT_S, _READ_S, _RETRIES = 5, 60, 2
 
 
 def require_tfds(name: str):
-    """Imports tensorflow_datasets (half a second). Raises: OSError, with what to type, where it is not installed."""
+    """Imports tensorflow_datasets (half a second). Raises: OSError with the command to install it, if missing."""
     try:
         import array_record  # noqa: F401
         import importlib_resources  # noqa: F401
@@ -32,12 +32,28 @@ def require_tfds(name: str):
         raise OSError(f"corpus {name!r} needs the package {error.name}: {INSTALL}") from None
 
 
+@contextlib.contextmanager
+def local_info() -> Iterator[None]:
+    """Builders made inside ask no server for the description of their set.
+
+    TFDS would make a folder in /tmp for it at every builder that is not prepared yet, and leave it there.
+    """
+    from tensorflow_datasets.core import DatasetInfo
+
+    ask = DatasetInfo.initialize_from_bucket
+    DatasetInfo.initialize_from_bucket = lambda info: None
+    try:
+        yield
+    finally:
+        DatasetInfo.initialize_from_bucket = ask
+
+
 def generate(builder: DatasetBuilder, downloads: Path, progress: bool):
-    """Writes the array_record files of `builder` unless they stand; TFDS renames them into place when all are done.
+    """Writes the array_record files of `builder` unless they exist; TFDS renames them into place when all are done.
 
     Args:
-      downloads: where downloaded files are kept.
-      progress: whether bars are drawn on standard error.
+      downloads: folder for downloaded files.
+      progress: whether to draw progress bars on stderr.
     """
     import tensorflow_datasets as tfds
 
@@ -48,14 +64,13 @@ def generate(builder: DatasetBuilder, downloads: Path, progress: bool):
 
 
 def read_pairs(builder: DatasetBuilder, languages: tuple[str, str], name: str) -> dict[str, Pairs]:
-    """The (source, target) sentences of a generated builder by split, in its order, one line each, read as they are
-    drawn.
+    """The (source, target) sentences of a generated builder by split, in its order, read lazily.
 
-    White space of any kind, line breaks too, becomes one space.
+    Any white space, including line breaks, becomes one space.
 
     Raises:
-      ValueError: a split is missing.
-      OSError, when they are drawn: the files cannot be read.
+      UserError: a split is missing.
+      OSError, during iteration: the files cannot be read.
     """
     for split in SPLITS:
         if SPLIT_NAMES[split] not in builder.info.splits:
@@ -67,7 +82,7 @@ def read_pairs(builder: DatasetBuilder, languages: tuple[str, str], name: str) -
 
 
 def brief(error: BaseException) -> str:
-    """The kind of an error and its first line, cut to fit in a line of ours."""
+    """The type of an error and its first line, cut to 400 characters."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return f"{type(error).__name__}: {lines[0][:400]}" if lines else type(error).__name__
 
@@ -90,23 +105,23 @@ def _explained(builder: DatasetBuilder, name: str) -> Iterator[None]:
         yield
     except NotImplementedError:
         raise OSError(
-            f"corpus {name!r} stands in {builder.data_dir} as {builder.info.file_format.value} files, and array_record "
+            f"corpus {name!r} is in {builder.data_dir} as {builder.info.file_format.value} files, and array_record "
             "files are needed: prepare it with --file_format=array_record"
         ) from None
-    except Exception as error:  # array_record raises what it likes at damaged files
+    except Exception as error:  # array_record raises any exception for damaged files
         raise OSError(
             f"corpus {name!r} cannot be read from {builder.data_dir} ({brief(error)}): remove that folder, and it is "
-            "made again"
+            "prepared again"
         ) from error
 
 
 @contextlib.contextmanager
 def _soon_given_up() -> Iterator[None]:
-    """Downloads end within seconds where there is no network: TFDS tries 11 times over minutes, without time limits."""
+    """Makes downloads fail within seconds without a network: TFDS tries 11 times over minutes, without time limits."""
     import requests
     from tensorflow_datasets.core.download import downloader
 
-    log = logging.getLogger("urllib3.connectionpool")  # it warns at each retry; the error at the end says it all
+    log = logging.getLogger("urllib3.connectionpool")  # it warns at each retry; the final error is enough
     retries, get, level = downloader.MAX_RETRIES, requests.Session.get, log.level
 
     def get_soon(session, url, **options):

@@ -14,7 +14,7 @@ from seq2slim.files import file_sha256, scratch_folder
 
 @dataclass(frozen=True)
 class Wheel:
-    """One file of the package index: what pip is asked for, the file's name, its SHA-256, and its size in MB."""
+    """One file of the package index: its requirement for pip, name, SHA-256, and size in MB."""
 
     requirement: str
     file: str
@@ -25,7 +25,7 @@ class Wheel:
 def fetch(wheel: Wheel, folder: Path, report: Callable[[str], None]) -> Path:
     """The wheel in `folder`, with the right checksum; fetched by pip unless it is there.
 
-    Raises: OSError, saying what to do, if it cannot be fetched or is not the file that is expected.
+    Raises: OSError that says what to do, if it cannot be fetched or is not the expected file.
     """
     path = folder / wheel.file
     if path.is_file():
@@ -35,8 +35,8 @@ def fetch(wheel: Wheel, folder: Path, report: Callable[[str], None]) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     report(f"fetching {wheel.requirement} with pip ({wheel.megabytes} MB, once)")
     with scratch_folder(path) as scratch:
-        # --only-binary: a source distribution would run its own code to build.
-        # --ignore-requires-python: nothing of it is run, so it may ask for any Python.
+        # --only-binary: a source distribution would run code when built.
+        # --ignore-requires-python: none of its code is run, so its Python version does not matter.
         command = [
             sys.executable,
             "-m",

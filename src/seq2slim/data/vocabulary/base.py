@@ -1,4 +1,4 @@
-"""What every vocabulary can do, and how it is kept in a file."""
+"""The interface of all vocabularies, and their file format."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _log = logging.getLogger(__name__).info
 class Vocabulary(ABC):
     """Token ids of one language: PAD=0, UNK=1, BOS=2, EOS=3, then the tokens of the text.
 
-    Text never yields PAD, BOS or EOS, whatever it contains: "</s>" in a sentence is an ordinary (maybe unknown)
+    Text never yields PAD, BOS or EOS, whatever it contains: "</s>" in a sentence is an ordinary (possibly unknown)
     token.
     """
 
@@ -34,7 +34,7 @@ class Vocabulary(ABC):
 
     @abstractmethod
     def __init__(self, kind: str, payload: bytes):
-        """Raises: UserError if `payload` is none of this kind."""
+        """Raises: UserError if `payload` is not a vocabulary of this kind."""
 
     @classmethod
     @abstractmethod
@@ -42,12 +42,12 @@ class Vocabulary(ABC):
 
     @staticmethod
     def train(lines: Iterable[str], config: VocabularyConfig, report: Callable[[str], None] = _log) -> Vocabulary:
-        """A vocabulary of `config.size` ids, or of fewer where the text supports no more; pure in its arguments.
+        """A vocabulary of `config.size` ids, or of fewer if the text supports no more; a pure function.
 
         Args:
-          lines: sentences, read once. SentencePiece sees an even thinning of them when they are more than 500,000.
-          report: called with a line of text when the vocabulary is smaller than asked.
-        Raises: UserError if the lines hold no token, or if `size` is too small for a piece for each character.
+          lines: sentences, read once. Of more than 500,000, SentencePiece sees an evenly spread selection.
+          report: called with a line of text if the vocabulary is smaller than requested.
+        Raises: UserError if the lines hold no token, or if `size` is too small for one piece per character.
         """
         trained = _CLASSES[config.kind]._train(lines, config)
         if len(trained) < config.size:
@@ -60,7 +60,7 @@ class Vocabulary(ABC):
 
     @abstractmethod
     def tokens(self, line: str) -> list[str]:
-        """The surface of each token of `line`, also of the unknown ones: tokens(line)[i] belongs to encode(line)[i]."""
+        """The surface of each token of `line`, unknown ones included: tokens(line)[i] belongs to encode(line)[i]."""
 
     @abstractmethod
     def token(self, token_id: int) -> str:
@@ -87,22 +87,22 @@ class Vocabulary(ABC):
 
     @property
     def sha256(self) -> str:
-        """Identity of the vocabulary: equal hashes tokenise equally."""
+        """Identity of the vocabulary: vocabularies of equal hashes tokenise equally."""
         return hashlib.sha256(f"{self.kind}\n".encode() + self._payload()).hexdigest()
 
     def save(self, path: Path) -> None:
-        """Writes one file: a line of JSON that says what it is, then the SentencePiece model or the words. Atomic."""
+        """Writes one file, atomically: a header line of JSON, then the SentencePiece model or the words."""
         header = {"format": _FORMAT, "kind": self.kind, "size": len(self), "sha256": self.sha256}
         write_atomically(Path(path), json.dumps(header).encode() + b"\n" + self._payload())
 
     @staticmethod
     def load(path: Path) -> Vocabulary:
-        """The vocabulary that `save` wrote. Raises ValueError if the file is another one, cut short or damaged."""
+        """The vocabulary that `save` wrote. Raises: UserError if it is not a vocabulary file, or damaged."""
         return Vocabulary.from_bytes(Path(path).read_bytes(), str(path))
 
     @staticmethod
     def from_bytes(content: bytes, path: str) -> Vocabulary:
-        """The same from the content of such a file; `path` names it in errors."""
+        """The vocabulary from the content of such a file; `path` names it in errors."""
         head, _, payload = content.partition(b"\n")
         try:
             header = json.loads(head)

@@ -1,4 +1,4 @@
-"""How text becomes tokens: the four special ids, and the choice of a vocabulary."""
+"""The four special tokens, and the configuration of a vocabulary."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ class VocabularyConfig:
     """How text becomes tokens.
 
     kind: "unigram" or "bpe" (SentencePiece subwords), or "words" (the most frequent whitespace tokens).
-    size: number of ids, the four special ones included. A text that supports fewer gives a smaller vocabulary.
-    joint: one vocabulary for source and target, trained on both, instead of one a side.
-    source_size: size of the source's vocabulary where it is another; 0: as `size`. Words of the source cost no
-        operation in training or decoding, only embeddings.
+    size: number of ids, including the four special ones; smaller if the text supports fewer.
+    joint: one vocabulary for source and target, trained on both, instead of one per side.
+    source_size: size of the source vocabulary if it differs; 0: as `size`. Source words cost no operations in training
+        or decoding, only embeddings.
     """
 
     kind: str = "unigram"
@@ -41,5 +41,5 @@ class VocabularyConfig:
 
     @property
     def source(self) -> VocabularyConfig:
-        """The source's own."""
+        """Configuration of the source vocabulary."""
         return replace(self, size=self.source_size or self.size, source_size=0)

@@ -16,7 +16,7 @@ from seq2slim.errors import UserError
 from seq2slim.special_ids import BOS, EOS, PAD, UNK
 
 _SPACE = "\u2581"  # how SentencePiece writes a space inside a piece
-_TRAINING_LINES = 500_000  # more change the pieces little and cost SentencePiece 2 GB and a minute a million
+_TRAINING_LINES = 500_000  # more change the pieces little, and cost SentencePiece 2 GB and a minute per million
 
 
 class PieceVocabulary(Vocabulary, kinds=("unigram", "bpe")):
@@ -49,7 +49,7 @@ class PieceVocabulary(Vocabulary, kinds=("unigram", "bpe")):
                 hard_vocab_limit=False,
                 character_coverage=_coverage(sentences, config.size),
                 max_sentence_length=1 << 20,
-                num_threads=4,  # fixed: the sums of the unigram EM depend on how many there are
+                num_threads=4,  # fixed: the sums of the unigram EM depend on it
                 pad_id=PAD,
                 unk_id=UNK,
                 bos_id=BOS,
@@ -91,7 +91,7 @@ class PieceVocabulary(Vocabulary, kinds=("unigram", "bpe")):
 
 
 def thin(lines: Iterable[str], most: int) -> list[str]:
-    """At most `most` lines, evenly spread: each stride-th one, for the smallest power of two that is enough."""
+    """At most `most` lines, evenly spread: every stride-th one, with the smallest sufficient power of two."""
     kept: list[str] = []
     stride = 1
     for index, line in enumerate(lines):
@@ -107,10 +107,10 @@ def thin(lines: Iterable[str], most: int) -> list[str]:
 
 
 def _coverage(sentences: Iterable[str], size: int) -> float:
-    """The share of the text in the characters that get an id: all, but at most half of the ids (or 256) go to them.
+    """The share of the text in characters that get an id: all characters, but at most half of the ids (or 256).
 
-    So every sign of an alphabet has its id, while the rare ones of a script with thousands do not take all there are.
+    So every letter of an alphabet gets an id, while a script of thousands of characters does not use up all ids.
     """
     counts = Counter(itertools.chain.from_iterable(sentences))
     covered = sum(count for _, count in counts.most_common(max(size // 2, 256))) / counts.total()
-    return max(covered, 0.98)  # SentencePiece takes no less
+    return max(covered, 0.98)  # SentencePiece accepts no less

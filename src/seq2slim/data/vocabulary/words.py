@@ -1,4 +1,4 @@
-"""Whole words, the most frequent ones."""
+"""Vocabularies of the most frequent whole words."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from seq2slim.special_ids import UNK
 
 
 class WordVocabulary(Vocabulary, kinds=("words",)):
-    """The most frequent whitespace tokens; of equally frequent ones those seen first."""
+    """The most frequent whitespace tokens; ties go to those seen first."""
 
     kind = "words"
 

@@ -1,0 +1,83 @@
+"""A step with teachers: alpha 0 is plain training, bit for bit; a store of all words equals the teacher itself."""
+
+from functools import cache
+
+import jax
+import numpy as np
+import pytest
+
+from seq2slim.losses import TopK
+from seq2slim.models import Seq2Seq, Seq2SeqConfig, init_params
+from seq2slim.training.config import OptimizerConfig, TrainingConfig, WordDistillationConfig
+from seq2slim.training.distillation_losses import online_losses, stored_losses
+from seq2slim.training.optimizers import make_optimizer
+from seq2slim.training.state import new_state
+from seq2slim.training.step import batch_losses, make_train_step
+from tests.training.test_step import BATCH
+
+STUDENT = Seq2Seq(Seq2SeqConfig(11, 9, layers=1, units=4, dropout=0.3))
+TEACHER = Seq2Seq(Seq2SeqConfig(11, 9, layers=1, units=6, dropout=0.5, output_bias=True))
+
+
+def params_of(model, seed):
+    """Random parameters from numpy, because an eager init compiles every operation."""
+    rng, shapes = np.random.default_rng(seed), jax.eval_shape(lambda k: init_params(model.config, k), jax.random.key(0))
+    return jax.tree.map(lambda leaf: np.float32(rng.uniform(-1, 1, leaf.shape)), shapes)
+
+
+PARAMS, START = params_of(TEACHER, 7), params_of(STUDENT, 1)
+CONFIG = TrainingConfig(optimizer=OptimizerConfig("sgd", clip_norm=0.0), label_smoothing=0.1)
+
+
+def step(losses, *more):
+    """(state, metrics) after one step."""
+    optimizer = make_optimizer(CONFIG.optimizer, lambda step: 0.5)
+    run = make_train_step(STUDENT, optimizer, CONFIG, lambda step: 0.5, losses)
+    state = new_state(START, optimizer, jax.random.key(2), averaged=False)
+    return jax.tree.map(np.asarray, run(state, BATCH, None, *more))
+
+
+@cache
+def plain():
+    """(state, metrics) after one step without a teacher."""
+    return step(batch_losses)
+
+
+@cache
+def all_words():
+    """The entries for BATCH of a store that holds the whole vocabulary."""
+    logits = jax.jit(TEACHER.apply)({"params": PARAMS}, BATCH.source, BATCH.target_in)
+    words = np.broadcast_to(np.arange(9, dtype=np.int32)[::-1], logits.shape)
+    return TopK(words, np.take_along_axis(np.asarray(jax.nn.log_softmax(logits)), words, -1))
+
+
+def test_alpha_0_is_plain_training_bit_for_bit():
+    none = WordDistillationConfig(alpha=0.0, temperature=2.0)
+    for found in (step(online_losses((TEACHER,), none), (PARAMS,)), step(stored_losses(none), all_words())):
+        jax.tree.map(np.testing.assert_array_equal, found, plain())
+
+
+def test_a_store_of_all_words_equals_the_teacher_in_the_step():
+    config = WordDistillationConfig(0.5, temperature=2.0)
+    online, stored = step(online_losses((TEACHER,), config), (PARAMS,)), step(stored_losses(config), all_words())
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-5), online, stored)
+    assert abs(online[1].loss - plain()[1].loss) > 1e-3
+    np.testing.assert_allclose(online[1].nll, plain()[1].nll, rtol=1e-6)  # the metric stays the NLL
+
+
+def test_two_teachers_are_their_mean_and_learn_nothing():
+    config = WordDistillationConfig(1.0)
+    others = jax.tree.map(lambda leaf: 3 * leaf, PARAMS)
+    losses = online_losses((TEACHER, TEACHER), config)
+
+    run = jax.jit(jax.value_and_grad(lambda teachers: losses(STUDENT, START, BATCH, 0.0, None, teachers)[0]))
+    (one, _), (other, _), (both, gradients) = map(run, ((PARAMS, PARAMS), (others, others), (PARAMS, others)))
+    assert abs(one - other) > 1e-3
+    np.testing.assert_allclose(both, (one + other) / 2, rtol=1e-5)  # cross-entropy is linear in q
+    assert not any(np.any(leaf) for leaf in jax.tree.leaves(gradients))
+
+
+@pytest.mark.parametrize(("alpha", "temperature", "name"), [(1.5, 1, "alpha"), (-0.1, 1, "alpha"), (0.5, 0, "temp")])
+def test_options_out_of_range(alpha, temperature, name):
+    with pytest.raises(ValueError, match=name):
+        WordDistillationConfig(alpha, temperature)
