@@ -11,10 +11,11 @@ import pytest
 
 from seq2slim import pruning, storage
 from seq2slim.data.vocabulary import Vocabulary, VocabularyConfig
+from seq2slim.errors import UserError
 from seq2slim.inference.export import export, load_model_file
 from seq2slim.inference.model_files import MODEL_CONFIG, Model, load_model, save_model
 from seq2slim.inference.text_files import SOURCE_VOCABULARY, TARGET_VOCABULARY, vocabularies
-from seq2slim.models import Seq2SeqConfig, init_params, weight_classes
+from seq2slim.models import Seq2SeqConfig, param_shapes, weight_classes
 from seq2slim.storage import ModelFileError
 
 
@@ -32,7 +33,7 @@ def assert_same_bits(found, expected):
 def drawn(config):
     """Parameters of the right shapes, by numpy: nothing is compiled."""
     generator = np.random.default_rng(0)
-    shapes = jax.eval_shape(lambda key: init_params(config, key), jax.random.key(0))
+    shapes = param_shapes(config)
     return jax.tree.map(lambda leaf: generator.standard_normal(leaf.shape, np.float32), shapes)
 
 
@@ -200,3 +201,14 @@ def test_damage_and_limits_are_refused(exported, tmp_path):
 
 def _damaged(content: bytes) -> bytes:
     return content[:-1] + bytes([content[-1] ^ 1])
+
+
+@pytest.mark.parametrize(("codec", "weight"), [("float16", 1e5), ("int8", np.inf), ("codebook16", np.nan)])
+def test_weights_that_a_codec_cannot_hold_are_a_user_error(run_dirs, tmp_path, codec, weight):
+    run_dir = shutil.copytree(run_dirs["dense"], tmp_path / "run")
+    model = load_model(run_dir)
+    model.params["softmax"]["kernel"] = model.params["softmax"]["kernel"].at[0, 0].set(weight)
+    save_model(run_dir, model, run_dir)
+    with pytest.raises(UserError, match=r"leaf 'softmax/kernel': .*choose float32"):
+        export(run_dir, tmp_path / "model.slim", codec)
+    assert not (tmp_path / "model.slim").exists()

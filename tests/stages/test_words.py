@@ -8,6 +8,7 @@ import pytest
 
 from seq2slim.data import batching
 from seq2slim.distillation.top_k import TopKStore
+from seq2slim.errors import UserError
 from seq2slim.inference import text_files
 from seq2slim.inference.model_files import load_model
 from seq2slim.models import ModelOptions
@@ -40,14 +41,14 @@ class TestWords:
         vocabulary = len(text_files.vocabularies(runner.run_dir(text))[1])
         student = Train(text, ModelOptions("tiny", units=4), TRAINING)
         word = WordDistillationConfig(alpha=0.9)
-        make_objective = [
+        taught = [
             replace(student, teachers=teachers, word=word)
             for teachers in ((teacher,), (StoreWords(text, (teacher,), vocabulary),))
         ]
         silent = replace(student, teachers=(teacher,), word=WordDistillationConfig(alpha=0.0))
-        runner.run([student, *make_objective, silent])
+        runner.run([student, *taught, silent])
         plain, online, stored, untaught = (
-            load_model(runner.run_dir(stage)).params for stage in (student, *make_objective, silent)
+            load_model(runner.run_dir(stage)).params for stage in (student, *taught, silent)
         )
         jax.tree.map(np.testing.assert_array_equal, plain, untaught)
         jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5), online, stored)
@@ -63,3 +64,5 @@ class TestWords:
             runner.run(Train(text, ModelOptions("tiny", units=4), TRAINING, word=WordDistillationConfig(0.9)))
         with pytest.raises(ValueError, match="must read the source in the same direction"):
             runner.run(Train(text, ModelOptions("tiny", units=4), TRAINING, False, teachers=(teacher,)))
+        with pytest.raises(UserError, match="k=1000 words per position are stored; the vocabulary has"):
+            runner.run(StoreWords(text, (teacher,), 1000))
