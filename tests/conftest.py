@@ -1,10 +1,16 @@
 """Fixtures of several packages: a runs folder, a run of the main experiment on the toy, an uninterrupted training."""
 
+import json
 import os
 
 import pytest
 
+from seq2slim.files import locked
 from tests.support.smoke import SmokeRun, Toy
+
+# Compiling takes most of the time of the tests, and the programs are tiny. What runs in a process of its own (the smoke
+# run, the command line) is compiled as users have it.
+os.environ.setdefault("JAX_DISABLE_MOST_OPTIMIZATIONS", "true")
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -17,8 +23,15 @@ def runs_folder_of_the_tests(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def smoke(tmp_path_factory):
-    """Finished; nobody changes its runs folder."""
-    return SmokeRun(tmp_path_factory.mktemp("smoke"), -1, "").again()
+    """Finished, once for all test processes; nobody changes its runs folder."""
+    own = tmp_path_factory.getbasetemp()
+    shared = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "smoke"
+    shared.mkdir(exist_ok=True)
+    with locked(shared / "lock"):
+        if not (shared / "run.json").exists():
+            run = SmokeRun(shared / "runs", -1, "").again()
+            (shared / "run.json").write_text(json.dumps([run.code, run.output]))
+    return SmokeRun(shared / "runs", *json.loads((shared / "run.json").read_text()))
 
 
 @pytest.fixture(scope="session")
