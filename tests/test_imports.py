@@ -26,7 +26,7 @@ RANKS = {
     "losses": 1,
     "decoding": 1,
     "models": 0,
-    "pruning": 0,
+    "pruning": -1,
     "data": 0,
     "errors": -1,
     "files": -1,

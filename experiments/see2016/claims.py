@@ -60,7 +60,7 @@ def noise_line(evidence: Evidence) -> str:
         found = None
     if found is None:
         return (
-            f"Noise: not known, as no row has two seeds; a difference below 1 BLEU (or {NATS:g} nats) decides nothing, "
+            f"Noise: unknown, since no row has two seeds; differences below 1 BLEU (or {NATS:g} nats) are not judged, "
             "unless a bound of ours, (here: at most or within ...), stands beside the paper's number."
         )
     return (
@@ -68,11 +68,11 @@ def noise_line(evidence: Evidence) -> str:
         "the standard deviation, from seed to seed, of retrained - baseline and control - baseline, pooled over all "
         f"percentages: here {found.deviation:.2f} BLEU with {found.freedom} degrees of freedom, so {found.of(3):.2f} "
         f"for three seeds and {found.of(1):.2f} for one. A difference within noise of more than 1 BLEU (or {NATS:g} "
-        "nats) decides nothing: cannot be tested here. Figure 7 and what is trained sparse have the noise of "
-        "their own differences. Those of one seed share its baseline; they are counted as independent. A percentage "
-        "that fewer seeds have than others is shown, and not judged, but where the means alone decide: of a claim "
-        "with a bound of ours, (here: at most or within ...), beside the paper's number, of how often a scheme is the "
-        "best, and of a curve through all percentages."
+        "nats) decides nothing: cannot be tested here. Figure 7 and models trained sparse use the noise of their own "
+        "differences. Differences of one seed share its baseline and are counted as independent. Percentages with "
+        "fewer seeds than others are shown but not judged, except where the means alone decide: claims with a bound "
+        "of ours, (here: at most or within ...), beside the paper's number, how often a scheme is the best, and "
+        "curves through all percentages."
     )
 
 

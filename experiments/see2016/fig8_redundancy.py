@@ -1,4 +1,4 @@
-"""What pruning takes: rare words, some gates more than others, and seldom the diagonal (See et al. 2016, fig. 8).
+"""Pruning removes rare words, some gates more than others, and seldom the diagonals (See et al. 2016, fig. 8).
 
     make experiment EXP=fig8_redundancy ARGS="--corpus.name text --corpus.train A.en A.de ... --title multi30k-en-de"
 

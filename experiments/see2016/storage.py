@@ -1,4 +1,4 @@
-"""A pruned model takes a fraction of the room on disk, by the codec a fifth to a twentieth (See et al. 2016, sec. 4.4).
+"""A pruned model takes a fifth to a twentieth of its size on disk, depending on the codec (See et al. 2016, sec. 4.4).
 
     make experiment EXP=storage ARGS="--corpus.name text --corpus.train A.en A.de ... --title multi30k-en-de"
 

@@ -98,12 +98,6 @@ def test_classes_cover_every_leaf_once(preset, changes):
     assert len(set(jax.tree.leaves(classes)) - {pruning.NEVER_PRUNED}) == 2 * config.layers + 4
 
 
-def test_rules_name_never_pruned_as_pruning_does():
-    """The rooms do not import each other: the word is written in both."""
-    names = [name for _, name in weight_classes(PRESETS["tiny"](5, 5))]
-    assert pruning.NEVER_PRUNED in names
-
-
 def test_options_change_what_they_name_and_nothing_else():
     expected = Seq2SeqConfig(70, 80, layers=2, units=64, dropout=0.0, lstm_bias=True)
     options = ModelOptions("tiny", layers=2, units=64, lstm_bias=True)

@@ -6,6 +6,7 @@ from typing import Literal
 
 from seq2slim.errors import UserError
 from seq2slim.models.config import Seq2SeqConfig
+from seq2slim.pruning import NEVER_PRUNED
 
 
 def weight_classes(config: Seq2SeqConfig) -> tuple[tuple[str, str], ...]:
@@ -24,9 +25,9 @@ def weight_classes(config: Seq2SeqConfig) -> tuple[tuple[str, str], ...]:
         *((f"encoder/layer_{k}/*/kernel", f"source layer {k}") for k in layers),
         *((f"decoder/layer_{k}/kernel", f"target layer {k}") for k in layers),
         *((f"attention/{name}", "attention") for name in ("kernel", "score", "position")),
-        ("attention/*_vector", "never pruned"),
+        ("attention/*_vector", NEVER_PRUNED),
         ("softmax/kernel", "softmax"),
-        ("*/bias", "never pruned"),
+        ("*/bias", NEVER_PRUNED),
     )
 
 
