@@ -41,7 +41,8 @@ class Config:
       recipe: defaults of the settings.
       settings: model, vocabulary, training, retraining and search; by default those of the recipe.
       corpus: parallel text.
-      scheme, sparsity: fraction pruned, and how it is shared among the weight classes.
+      scheme: how the pruned fraction is shared among the weight classes.
+      sparsity: fraction pruned.
       splits: splits to translate.
       tokenize: sacreBLEU's tokenizer; "none" where the test set is tokenised.
       title: name of the corpus in the report; by default its own name, or the place of its files.

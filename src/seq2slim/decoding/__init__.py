@@ -4,6 +4,7 @@ from seq2slim.decoding.beam import beam_search
 from seq2slim.decoding.constraints import LIMITS, LengthLimits, paper_limits, wide_limits
 from seq2slim.decoding.hypotheses import BeamResult, n_best
 from seq2slim.decoding.length_penalty import LengthPenalty
+from seq2slim.decoding.search_config import SearchConfig
 from seq2slim.decoding.unknown_words import replace_unknown_words, source_index
 
 __all__ = [
@@ -11,6 +12,7 @@ __all__ = [
     "BeamResult",
     "LengthLimits",
     "LengthPenalty",
+    "SearchConfig",
     "beam_search",
     "n_best",
     "paper_limits",

@@ -226,7 +226,7 @@ class Runner:
                 raise KeyboardInterrupt
             self.stop_signal = signal.Signals(number)
             if number == signal.SIGINT:
-                self.console.say("stopping at the next checkpoint or the end of this stage; Ctrl-C again stops at once")
+                self.console.say("stopping as soon as this stage has saved, or at its end; Ctrl-C again stops at once")
 
         self.stop_signal = None  # set by an earlier run: a notebook keeps using one runner
         for number in before:

@@ -1,8 +1,8 @@
 """A stage: a frozen dataclass of options and parent stages, whose identity is a hash of all that its numbers depend on.
 
 @dataclass(frozen=True)
-class Train(Stage):
-    kind: ClassVar[str] = "train"
+class Example(Stage):
+    kind: ClassVar[str] = "example"
     version: ClassVar[int] = 1
     text: Text                                          # a Stage or a tuple of Stages: parents
     training: TrainingConfig = TrainingConfig()

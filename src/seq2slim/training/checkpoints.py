@@ -3,7 +3,7 @@
 A checkpoint is a folder, and a folder with a checkpoint's name is always complete:
 
     step_00000120/            or step_00000120-best, if it was the best so far
-      items/                  an Orbax composite with one item per named pytree (params, masks, ...)
+      items/                  an Orbax composite with one item per named pytree (of a training: state, progress)
       manifest.json           size and SHA-256 of every file; name, dtype and shape of every leaf; written last
 
 It is written as `saving-...`, fsync'ed and renamed. A checkpoint to be removed is first renamed to `removing-...`, so
