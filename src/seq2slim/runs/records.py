@@ -1,4 +1,4 @@
-"""The config.json of run directories: all options of a stage, and its parents by the names of their directories."""
+"""Files of run directories: config.json with all options of a stage and the names of its parents; its series."""
 
 import json
 import re
@@ -19,7 +19,7 @@ def read_record(run_dir: Path) -> dict:
     Raises: UserError naming the folder, if it is not a run directory or its config.json is damaged.
     """
     if not (run_dir / CONFIG).is_file():
-        raise UserError(f"{run_dir} is not the folder of a run: it has no {CONFIG}")
+        raise UserError(f"{run_dir} is not a run directory: it has no {CONFIG}")
     try:
         record = json.loads((run_dir / CONFIG).read_text(encoding="utf-8"))
         if not (isinstance(record["kind"], str) and isinstance(record["options"], dict)):
