@@ -31,6 +31,16 @@ def test_what_stands_beside_an_imported_config_goes_with_it(project, capsys, arg
     assert capsys.readouterr().out == f"{printed}\n"
 
 
+def test_an_experiment_with_an_imported_config_may_have_its_own_smoke(project, capsys):
+    own = "def smoke(config):\n    return dataclasses.replace(config, epochs=99)\n"
+    part = project / "experiments" / "part.py"
+    part.write_text(
+        part.read_text().replace("from experiments.toy", "import dataclasses\n\nfrom experiments.toy") + own
+    )
+    assert cli.main(["run", "part", "--smoke"]) == 0
+    assert capsys.readouterr().out == "part 99 True False\n"
+
+
 @pytest.mark.parametrize(("arguments", "epochs"), [([], 0), (["--epochs", "7"], 7)])
 def test_an_experiment_may_choose_its_defaults_from_the_arguments(project, capsys, arguments, epochs):
     assert cli.main(["run", "plain", *arguments]) == 0

@@ -12,25 +12,8 @@ from hypothesis import strategies as st
 
 from seq2slim import storage
 from seq2slim.storage import ModelFileError
-from seq2slim.storage.codecs import CODECS
-from tests.support.damage import sealed, small_file
+from tests.support.damage import sealed
 from tests.support.hostile_files import LIMIT, MB, refused
-
-
-@pytest.fixture(scope="module", params=list(CODECS))
-def small(request, tmp_path_factory):
-    """Content of a small file, in each codec."""
-    return small_file(tmp_path_factory.mktemp("small"), request.param).read_bytes()
-
-
-@pytest.fixture(scope="module")
-def lossless(tmp_path_factory):
-    return small_file(tmp_path_factory.mktemp("lossless")).read_bytes()
-
-
-@pytest.fixture
-def target(tmp_path):
-    return tmp_path / "hostile.slim"
 
 
 def test_every_flipped_byte_is_found(tmp_path):

@@ -10,27 +10,9 @@ from hypothesis import strategies as st
 
 from seq2slim import storage
 from seq2slim.storage import ModelFileError
-from seq2slim.storage.codecs import CODECS
 from seq2slim.storage.description import matrix_shape, open_described, valid_path
 from tests.support.damage import MASKS, METADATA, parts, sealed, small_file
 from tests.support.hostile_files import LIMIT, compressed, leaf_of, leaves_of, one_leaf, refused
-
-
-@pytest.fixture(scope="module", params=list(CODECS))
-def small(request, tmp_path_factory):
-    """Content of a small file, in each codec."""
-    return small_file(tmp_path_factory.mktemp("small"), request.param).read_bytes()
-
-
-@pytest.fixture(scope="module")
-def lossless(tmp_path_factory):
-    return small_file(tmp_path_factory.mktemp("lossless")).read_bytes()
-
-
-@pytest.fixture
-def target(tmp_path):
-    return tmp_path / "hostile.slim"
-
 
 values = st.one_of(
     st.integers(-2, 300), st.integers(2**31, 2**70), st.none(), st.booleans(), st.text(max_size=3), st.just([]),

@@ -10,11 +10,6 @@ from tests.support.damage import parts, sealed
 from tests.support.hostile_files import LIMIT, MB, compressed, one_leaf, refused
 
 
-@pytest.fixture
-def target(tmp_path):
-    return tmp_path / "hostile.slim"
-
-
 def test_an_honest_file_of_that_make_is_read(target):
     target.write_bytes(one_leaf(compressed(100), 100, (10, 10)))
     assert not storage.read(target, LIMIT).params["w"].any()

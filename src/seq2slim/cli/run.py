@@ -3,7 +3,7 @@
 The first line of its docstring is its claim. It has
     main(config, runner)      runs stages (`runner.run`), prints tables; `runner.options` holds the flags
     Config                    its options: a frozen dataclass, all fields with defaults; defined here or imported
-and the module that defines Config has
+and, here or else in the module that defines Config,
     smoke(config) -> Config   the version of `config` for --smoke
     start(arguments)          optional: the default Config, where one option decides the defaults of others
     TAKES_PUBLISHED_ROWS      optional: True where --use-published works

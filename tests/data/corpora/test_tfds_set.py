@@ -7,18 +7,7 @@ import pytest
 
 from seq2slim.data import corpora
 from seq2slim.data.corpora import CorpusConfig
-from tests.support.tfds_sets import TEXTS, load, pairs, set_maker
-
-
-@pytest.fixture(scope="module")
-def make():
-    return set_maker()
-
-
-@pytest.fixture
-def data_dir(tmp_path, monkeypatch):
-    monkeypatch.delenv("TFDS_DATA_DIR", raising=False)
-    return tmp_path / "cache" / "tfds"
+from tests.support.tfds_sets import TEXTS, load, pairs
 
 
 def test_becomes_plain_text_in_its_order(make, data_dir, tmp_path):

@@ -7,18 +7,7 @@ import tempfile
 import pytest
 
 from seq2slim.data.corpora.tfds_source import local_info
-from tests.support.tfds_sets import TEXTS, load, set_maker
-
-
-@pytest.fixture(scope="module")
-def make():
-    return set_maker()
-
-
-@pytest.fixture
-def data_dir(tmp_path, monkeypatch):
-    monkeypatch.delenv("TFDS_DATA_DIR", raising=False)
-    return tmp_path / "cache" / "tfds"
+from tests.support.tfds_sets import TEXTS, load
 
 
 def test_builders_leave_nothing_in_the_temporary_folder(tmp_path, monkeypatch):
