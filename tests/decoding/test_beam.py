@@ -9,8 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from seq2slim.decoding.beam import beam_search
-from seq2slim.decoding.hypotheses import n_best
+from seq2slim.decoding.beam import beam_search, beam_step, start_beam
+from seq2slim.decoding.beam_rules import BeamRules
+from seq2slim.decoding.hypotheses import n_best, read_back, read_live
+from seq2slim.decoding.length_limits import LengthLimits
 from seq2slim.decoding.length_penalty import LengthPenalty
 from tests.support.beam_oracles import (
     BOS,
@@ -118,6 +120,35 @@ def test_attention_is_that_of_the_hypothesis_own_history():
             total, attention = follow(table, state, tokens[:-1], log_softmax)
             assert np.asarray(result.attention[row, k, : len(tokens)]).tolist() == attention
             assert log_prob == pytest.approx(total, rel=1e-5)
+
+
+def test_steps_in_a_loop_of_ones_own_are_the_search_and_show_what_is_live():
+    table, steps, beam, rules = random_table(8), 6, 3, BeamRules(PAD, BOS, EOS)
+
+    @jax.jit
+    def run(table):
+        def one(state, _):
+            state, trace = beam_step(table_step(table), state, rules, LengthLimits(2, steps))
+            return state, (trace, state.live)
+
+        start = start_beam(jnp.asarray(SENTENCES), rules, beam=beam)
+        state, (trace, lives) = jax.lax.scan(one, start, length=steps)
+        shown = [read_live(trace, live, t + 1, pad=PAD) for t, live in enumerate(lives)]
+        return read_back(trace, state.finished, eos=EOS, pad=PAD), shown
+
+    result, shown = run(table)
+    jax.tree.map(np.testing.assert_array_equal, result, search(table, SENTENCES, beam=beam, max_steps=steps))
+    assert (np.asarray(shown[0].length) == 1).all()  # all are live after one step, none after the last
+    assert (np.asarray(shown[-1].length) == 0).all()
+    for row, state in enumerate(SENTENCES):
+        for live in shown:
+            found = hypotheses(live, row)
+            assert len({tuple(tokens) for *_, tokens in found}) == len(found)
+            assert found == sorted(found, key=lambda hypothesis: -hypothesis[0])
+            for k, (score, _, tokens) in enumerate(found):
+                total, attention = follow(table, state, tokens[:-1], log_softmax, last=tokens[-1])
+                assert score == pytest.approx(total, rel=1e-5)
+                assert np.asarray(live.attention[row, k, : len(tokens)]).tolist() == attention
 
 
 def test_n_best_is_the_head_of_the_enumeration_whatever_its_length_and_the_beam():

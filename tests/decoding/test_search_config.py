@@ -2,7 +2,7 @@
 
 import pytest
 
-from seq2slim.decoding.constraints import LIMITS
+from seq2slim.decoding.length_limits import LIMITS
 from seq2slim.decoding.search_config import SearchConfig
 from seq2slim.errors import UserError
 

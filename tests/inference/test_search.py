@@ -4,13 +4,15 @@ from functools import partial
 from typing import NamedTuple
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
 from seq2slim.data import batching
 from seq2slim.data.batching import Batch
-from seq2slim.decoding.constraints import LIMITS
+from seq2slim.decoding.constraints import Constraint
 from seq2slim.decoding.hypotheses import BeamResult
+from seq2slim.decoding.length_limits import LIMITS
 from seq2slim.decoding.length_penalty import LengthPenalty
 from seq2slim.decoding.search_config import SearchConfig
 from seq2slim.inference import text_files
@@ -160,12 +162,27 @@ def test_without_attention_nothing_is_aligned():
     assert (result.attention == -1).all()
 
 
+def test_a_constraint_reads_the_text_forwards_for_every_model(searched):
+    """Only the next word of the source may follow: the output is the source, in the order of the text."""
+    model, source, _ = searched
+    copy = Constraint(
+        lambda source: source,
+        lambda state, token: jnp.roll(state, -1, axis=-1),
+        candidates=lambda state: state[:, :1],
+    )
+    result = make_search(model, SearchConfig(beam=2), copy, fixed_length=lambda words: words)(as_batch(source))
+    for row, words in enumerate(sentences(0)):
+        text = words[::-1] if model.reverse_source else words
+        np.testing.assert_array_equal(result.tokens[row, 0, : len(words)], text)
+        assert result.length[row].tolist() == [len(words), 0]
+
+
 @pytest.mark.parametrize("name", CONFIGS)
 def test_lowers_for_tpu_and_cuda(name):
     config = CONFIGS[name]
     model = Model(config, jax.eval_shape(partial(init_params, config), jax.random.key(0)), None, True)
     source = jax.ShapeDtypeStruct((B, S), np.int32)
-    exported = jax.export.export(_search, platforms=["tpu", "cuda"])((model.module,), BEAM, (model.params,), source)
+    exported = jax.export.export(_search, platforms=["tpu", "cuda"])((model.module,), (model.params,), source, BEAM)
     assert exported.platforms == ("tpu", "cuda")
     result = jax.tree.unflatten(exported.out_tree, exported.out_avals)
     assert result.tokens.shape == (B, K, LIMITS["wide"](S).max_length)

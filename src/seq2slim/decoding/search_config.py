@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from seq2slim.decoding.constraints import LIMITS
+from seq2slim.decoding.length_limits import LIMITS
 from seq2slim.decoding.length_penalty import LengthPenalty
 from seq2slim.errors import UserError
 
