@@ -6,19 +6,18 @@
 
 Masks have the structure of params: bool arrays, True keeps, and a scalar True for a leaf that is never pruned. The
 magnitude schemes are those of See, Luong and Manning (2016). To add a scheme, write a function with the arguments of
-`class_blind` and enter it in `SCHEMES` (schemes.py); the command line and the stages then offer it:
+`class_blind` and enter it in `SCHEMES` (registry.py); the command line and the stages then offer it:
 
     def by_square(params, sparsity, *, scores=None, **options):
         return class_blind(params, sparsity, scores=jax.tree.map(jnp.square, params), **options)
 """
 
 from seq2slim.pruning.classes import NEVER_PRUNED, classes_by_rules, each_leaf, leaf_paths, lstm_subgroups
-from seq2slim.pruning.masks import MaskCounts, MaskOverlap, all_true, apply_masks, count, overlap
+from seq2slim.pruning.masks import MaskCounts, MaskOverlap, all_true, apply_masks, count, density, overlap
+from seq2slim.pruning.registry import SCHEMES, SchemeName
 from seq2slim.pruning.report import ClassRow, Summary, dead_words, diagonal_density, subgroup_density, summary
 from seq2slim.pruning.schedules import gradual, is_due, iterative, one_shot
 from seq2slim.pruning.schemes import (
-    SCHEMES,
-    SchemeName,
     class_blind,
     class_distribution,
     class_uniform,
@@ -43,6 +42,7 @@ __all__ = [
     "classes_by_rules",
     "count",
     "dead_words",
+    "density",
     "diagonal_density",
     "each_leaf",
     "gradual",

@@ -68,6 +68,17 @@ def count(masks) -> MaskCounts:
     return MaskCounts(sum(int(np.count_nonzero(mask)) for mask in arrays), sum(mask.size for mask in arrays))
 
 
+def density(masks):
+    """Fraction of the prunable weights that `masks` keeps, f32[] in [0, 1]; runs under jit. 1 if none is prunable.
+
+    For concrete masks `count` gives the exact numbers.
+    """
+    arrays = [mask for mask in jax.tree.leaves(masks) if jnp.ndim(mask) > 0]
+    kept = sum(jnp.sum(mask, dtype=jnp.uint32) for mask in arrays)
+    total = sum(mask.size for mask in arrays)
+    return jnp.asarray(kept, jnp.float32) / total if total else jnp.float32(1)
+
+
 def overlap(first, second) -> MaskOverlap:
     """Compare two concrete mask trees over the same params.
 

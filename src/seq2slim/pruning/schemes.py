@@ -1,4 +1,4 @@
-"""Schemes: which weights are pruned at a given sparsity. `SCHEMES` is the registry.
+"""Schemes: which weights are pruned at a given sparsity.
 
 The three magnitude schemes are those of See et al. (2016, sec. 3.3); two controls ignore magnitude.
 
@@ -10,8 +10,6 @@ Counts are round(x N), taken on the host in float64, of *all* N prunable weights
 count too: they go first and never come back (so a sparsity below theirs changes nothing). Equal scores go in order of
 position: leaf order, then C-order index.
 """
-
-from typing import Literal
 
 import jax
 import jax.numpy as jnp
@@ -92,16 +90,6 @@ def random(params, sparsity: float, key=None, *, classes=None, masks=None, score
         raise TypeError("random needs key=, a jax.random key")
     drawn = uniform_scores(params, key, classes)
     return class_blind(params, sparsity, classes=classes, masks=masks, scores=drawn)
-
-
-# Name -> scheme. All are called as scheme(params, sparsity, classes=, masks=, scores=, key=).
-SCHEMES = {
-    "class_blind": class_blind,
-    "class_uniform": class_uniform,
-    "class_distribution": class_distribution,
-    "random": random,
-}
-SchemeName = Literal[*SCHEMES]  # the type of an option that names a scheme
 
 
 def shuffled_within_class(masks, key, *, classes=None):
