@@ -19,6 +19,7 @@ RANKS = {
     "inference": 4,
     "recipes": 3,
     "runs": 3,
+    "tasks": 3,
     "training": 2,
     "evaluation": 2,
     "distillation": 2,

@@ -6,7 +6,7 @@
     model.translate(["a sentence", "another one"], beam=5)
 
 Packages, each imported when it is first used: `pruning` (works on any JAX model), `data`, `models`, `losses`,
-`decoding`, `training`, `evaluation`, `distillation`, `storage`, `recipes`, `inference`, `runs` and `stages`.
+`decoding`, `training`, `evaluation`, `distillation`, `storage`, `tasks`, `recipes`, `inference`, `runs` and `stages`.
 """
 
 import importlib
@@ -14,7 +14,7 @@ import importlib
 _FROM_INFERENCE = ("Translator", "load")
 _PACKAGES = (
     "data", "decoding", "distillation", "evaluation", "inference", "losses", "models", "pruning", "recipes", "runs",
-    "stages", "storage", "training",
+    "stages", "storage", "tasks", "training",
 )  # fmt: skip
 __all__ = [*_FROM_INFERENCE, *_PACKAGES]
 

@@ -40,6 +40,6 @@ def test_evaluate_takes_its_options_and_refuses_them_before_the_work(toy, tmp_pa
     assert [name for name, _ in found] == ["greedy", "beam 2"]
     assert "|tok:none|" in shown
 
-    monkeypatch.setattr("seq2slim.cli.evaluate.chosen", lambda *_: pytest.fail("the model was loaded"))
+    monkeypatch.setattr("seq2slim.cli.evaluate.model_perplexity", lambda *_: pytest.fail("the model was evaluated"))
     assert cli.main([*command, "--tokenize", "13b"]) == 2
     assert "tokenize must be one of" in capsys.readouterr().err

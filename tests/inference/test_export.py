@@ -17,6 +17,8 @@ from seq2slim.inference.model_files import MODEL_CONFIG, Model, load_model, save
 from seq2slim.inference.text_files import SOURCE_VOCABULARY, TARGET_VOCABULARY, vocabularies
 from seq2slim.models import Seq2SeqConfig, param_shapes, weight_classes
 from seq2slim.storage import ModelFileError
+from seq2slim.tasks import TASKS
+from tests.support.reversing import Reversing
 
 
 def leaves(tree):
@@ -84,6 +86,17 @@ def test_a_lossless_file_is_the_model_bit_for_bit(run_dirs, tmp_path, name):
     assert [found.source.sha256, found.target.sha256] == [side.sha256 for side in vocabularies(run_dirs[name])]
 
 
+def test_a_file_has_the_task_of_its_model(run_dirs, tmp_path, monkeypatch):
+    monkeypatch.setitem(TASKS, Reversing.name, Reversing())
+    run_dir = tmp_path / "run"
+    run_dir.mkdir()
+    save_model(run_dir, load_model(run_dirs["pruned"])._replace(task="reversing"), run_dirs["pruned"])
+    export(run_dir, tmp_path / "model.slim")
+    assert load_model_file(tmp_path / "model.slim").model.task == "reversing"
+    export(run_dirs["pruned"], tmp_path / "other.slim")
+    assert load_model_file(tmp_path / "other.slim").model.task == "translation"
+
+
 def test_a_lossy_file_keeps_the_masks_and_computes_nearly_the_same(run_dirs, tmp_path):
     expected = load_model(run_dirs["pruned"])
     export(run_dirs["pruned"], tmp_path / "int8", "int8")
@@ -116,6 +129,13 @@ def facts(**changes):
     return change
 
 
+def task(value):
+    def change(model, files):
+        files[MODEL_CONFIG] = json.dumps(json.loads(files[MODEL_CONFIG]) | {"task": value}).encode()
+
+    return change
+
+
 def replaced(name, content):
     return lambda model, files: files.update({name: content})
 
@@ -135,6 +155,9 @@ def replaced(name, content):
         (facts(attention=["dot"]), "wrong type"),
         (facts(attention="cosine"), "'cosine'"),
         (facts(colour=1), "other fields"),
+        (task("reversing"), "the task in model.json is 'reversing'; there are: translation"),
+        (task(["translation"]), "the task in model.json is"),
+        (task(None), "the task in model.json is None"),
         (facts(source_vocabulary=9), "parameters are not those"),
         (lambda model, files: [tree.pop("softmax") for tree in model.values()], "parameters are not those"),
         (lambda model, files: model["masks"]["softmax"].update(kernel=np.array(True)), "masks are not those"),

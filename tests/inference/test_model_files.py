@@ -11,14 +11,16 @@ import pytest
 
 from experiments import prune80
 from seq2slim import pruning
-from seq2slim.errors import Damaged
+from seq2slim.errors import Damaged, UserError
 from seq2slim.inference.model_files import Model, load_model, save_model
 from seq2slim.models import Seq2SeqConfig, init_params, weight_classes
 from seq2slim.runs.runner import Runner
 from seq2slim.runs.stage import Stage
 from seq2slim.stages.text import Text
 from seq2slim.stages.train import Train
+from seq2slim.tasks import TASKS
 from tests.support.drill import arrays, assert_same_bits
+from tests.support.reversing import Reversing
 
 
 @dataclass(frozen=True)
@@ -88,6 +90,22 @@ def test_comes_back_bit_for_bit(tmp_path, text_dir, params, pruned):
         assert back.masks["softmax"]["bias"].shape == ()  # never pruned
     for side in ("source", "target"):  # it is complete without the run directory of its text
         assert (run_dir / f"{side}.vocabulary").read_text() == f"words of the {side}\n"
+
+
+def test_only_a_task_other_than_translation_is_written(tmp_path, text_dir, params, monkeypatch):
+    """Models of translation keep the files that they had before there were tasks."""
+    monkeypatch.setitem(TASKS, Reversing.name, Reversing())
+    model = made(params, pruned=False)
+    save_model(tmp_path, model, text_dir)
+    assert set(json.loads((tmp_path / "model.json").read_text())) == {"config", "reverse_source"}
+    assert load_model(tmp_path).task == "translation"
+    save_model(tmp_path, model._replace(task="reversing"), text_dir)
+    assert json.loads((tmp_path / "model.json").read_text())["task"] == "reversing"
+    assert load_model(tmp_path).task == "reversing"
+    monkeypatch.delitem(TASKS, Reversing.name)
+    with pytest.raises(UserError, match="task: got 'reversing'; there are: translation") as caught:
+        load_model(tmp_path)
+    assert not isinstance(caught.value, Damaged)  # making it again would not help
 
 
 def test_a_run_directory_without_a_model_is_reported(tmp_path):

@@ -9,7 +9,9 @@ from seq2slim.distillation import teacher_corpus
 from seq2slim.inference import text_files
 from seq2slim.runs.runner import Context
 from seq2slim.stages.decode import Decode
-from seq2slim.stages.relabel import RelabelledText, Select
+from seq2slim.stages.relabel import HeldOut, RelabelledText, Select
+from seq2slim.tasks import TASKS
+from tests.support.reversing import Reversing, text_of
 
 
 def test_a_relabelled_text_keeps_line_numbers_and_vocabularies(runner, text, decoded, relabelled):
@@ -24,6 +26,22 @@ def test_a_relabelled_text_keeps_line_numbers_and_vocabularies(runner, text, dec
         np.testing.assert_array_equal(changed["train"].source[row], plain["train"].source[own])
     for split in ("valid", "test"):
         np.testing.assert_array_equal(changed[split].target.ids, plain[split].target.ids)
+
+
+def test_a_relabelled_text_has_the_sources_and_references_of_its_task(runner, tmp_path, monkeypatch):
+    monkeypatch.setitem(TASKS, Reversing.name, Reversing())
+    text = text_of(tmp_path)
+    left = HeldOut(text, folds=2, fold=0)
+    relabelled = RelabelledText(left)
+    assert relabelled.task == left.task == text.task == "reversing"
+    runner.run((relabelled, text))
+    plain, changed = (text_files.tokenised(runner.run_dir(stage)) for stage in (text, relabelled))
+    assert changed["train"].lines.tolist() == [1, 3, 5, 7]
+    for split, rows in (("train", [1, 3, 5, 7]), ("valid", range(8)), ("test", range(8))):
+        for side in ("source", "target"):
+            own, whole = getattr(changed[split], side), getattr(plain[split], side)
+            assert [own[row].tolist() for row in range(len(rows))] == [whole[row].tolist() for row in rows]
+    assert relabelled.lines("test", 1) == text.lines("test", 1)
 
 
 @pytest.mark.parametrize("damaged", [teacher_corpus.N_BEST, teacher_corpus.TARGET])

@@ -1,4 +1,4 @@
-"""`evaluate`: perplexity and BLEU of a model on a test set."""
+"""`evaluate`: perplexity and scores of a model on a test set."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,12 +10,11 @@ from seq2slim.data.batching import BatchConfig
 from seq2slim.data.corpora import read_lines
 from seq2slim.data.tokenised import TokenisedSplit
 from seq2slim.errors import UserError
-from seq2slim.evaluation.bleu import bleu, check_tokenizer
+from seq2slim.evaluation.perplexity import model_perplexity
 from seq2slim.inference.translator import Replacement
 from seq2slim.stages.evaluate import sizes
-from seq2slim.stages.train import perplexity
 
-DESCRIPTION = """Perplexity and BLEU (sacreBLEU, greedy and beam) of a model on a test set.
+DESCRIPTION = """Perplexity and scores (BLEU of a translation, greedy and beam) of a model on a test set.
 
     python -m seq2slim evaluate --run runs/retrain-... --test test.en test.de
 
@@ -31,7 +30,7 @@ class Options:
       run: run directory of a trained, pruned or retrained model.
       model: a sparse model file, made by export, instead of --run.
       tokenize: sacreBLEU's tokenizer; "none" for a tokenised test set.
-      beam: of the second BLEU; by default that of the recipe with the most similar model.
+      beam: of the second search; by default that of the recipe with the most similar model.
       replace_unknown: replace <unk> by the attended source word (copy) or by its translation in the model's dictionary
         (dictionary), or keep it (no); by default as in the recipe.
     """
@@ -45,9 +44,8 @@ class Options:
 
 
 def run(arguments: Sequence[str]):
-    """Prints sizes, perplexity and BLEU."""
+    """Prints sizes, perplexity and scores."""
     (options,) = parse("evaluate", DESCRIPTION, arguments, Options)
-    check_tokenizer(options.tokenize)
     sources, references = (list(read_lines(path)) for path in options.test)
     if len(sources) != len(references):
         raise UserError(
@@ -55,6 +53,10 @@ def run(arguments: Sequence[str]):
             "they must be parallel, line by line"
         )
     model = chosen("evaluate", options.run, options.model)
+    task = model.task
+    task.check(options.tokenize)
+    pairs = list(task.pairs(sources, references, "test"))
+    sources, references = ([pair[side] for pair in pairs] for side in (0, 1))
     if options.replace_unknown == "dictionary":
         learn_dictionary(model)
     search = model.configured(options.beam)
@@ -62,16 +64,18 @@ def run(arguments: Sequence[str]):
         model.source_vocabulary.encode_many(sources), model.target_vocabulary.encode_many(references)
     )
     batches = BatchConfig(search.batch_size, model.model.reverse_source)
-    found = perplexity(model.model.config, model.model.params, split, batches)
+    found = model_perplexity(model.model.config, model.model.params, split, batches)
     size = sizes(model.model)
     _show("weights", f"{size['weights']:,}, {size['non_zero']:,} of them not 0.0; sparsity {size['sparsity']:.1%}")
     _show("sentences", f"{len(sources):,}")
     _show("perplexity", f"{found.perplexity:.2f} of {found.tokens:,} target tokens, ends of sentences counted")
     for name, beam in (("greedy", 1), (f"beam {search.beam}", search.beam)):
         lines = model.translate(sources, beam=beam, replace_unknown=options.replace_unknown)
-        score = bleu(lines, references, tokenize=options.tokenize)
-        _show(f"BLEU {name}", f"{score.score:.2f}")
-    _show("signature", score.signature)
+        found = task.scores(lines, references, options.tokenize)
+        for score in task.metrics:
+            _show(f"{task.label(score)} {name}", f"{found.values[score]:.2f}")
+    if found.signature:
+        _show("signature", found.signature)
 
 
 def _show(name: str, value: str):

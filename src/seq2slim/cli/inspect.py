@@ -19,6 +19,7 @@ from seq2slim.models import weight_classes
 from seq2slim.runs.done import DONE, read_done
 from seq2slim.runs.records import lineage
 from seq2slim.storage import contents
+from seq2slim.tasks.task import VALID, VALID_LOSS
 from seq2slim.training.metrics import METRICS, read_metrics
 
 DESCRIPTION = """Shows a run: its lineage, options, last validations, result, and the weights of each class; or a sparse
@@ -110,9 +111,8 @@ def _shown_options(options: dict, prefix: str = "") -> Iterator[tuple[str, str]]
 def _validations(run_dir: Path) -> list[dict]:
     if not (run_dir / METRICS).is_file():
         return []
-    names = ("step", "valid_loss", "valid_perplexity", "valid_bleu")
-    rows = [row for row in read_metrics(run_dir / METRICS) if "valid_loss" in row]
-    return [{name: row[name] for name in names if name in row} for row in rows]
+    rows = [row for row in read_metrics(run_dir / METRICS) if VALID_LOSS in row]
+    return [{name: value for name, value in row.items() if name == "step" or name.startswith(VALID)} for row in rows]
 
 
 def _weights(model: Model) -> str:

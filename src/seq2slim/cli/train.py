@@ -18,6 +18,7 @@ from seq2slim.recipes import RECIPES, RecipeName, typed_recipe
 from seq2slim.runs.runner import Runner
 from seq2slim.stages.text import Text
 from seq2slim.stages.train import Train
+from seq2slim.tasks import DEFAULT, TaskName
 from seq2slim.training.config import TrainingConfig
 
 DESCRIPTION = """Trains a model. The last line printed is its run directory.
@@ -45,6 +46,7 @@ class Options:
       training: epochs, rates and everything else about training.
       max_length: longer training pairs (tokens on either side) are dropped.
       reverse_source: whether the encoder reads the source backwards.
+      task: what is learnt from the corpus.
     """
 
     recipe: RecipeName = "quick"
@@ -56,6 +58,7 @@ class Options:
     model: ModelOptions = RECIPES["quick"].model
     vocabulary: VocabularyConfig = RECIPES["quick"].vocabulary
     training: TrainingConfig = RECIPES["quick"].training
+    task: TaskName = DEFAULT
 
 
 def run(arguments: Sequence[str]):
@@ -64,7 +67,7 @@ def run(arguments: Sequence[str]):
     check_link(options.link)
     runner = Runner()
     keep_compiled((runner.runs / XLA_CACHE).absolute())
-    text = Text(_absolute(options.corpus), options.vocabulary, options.max_length)
+    text = Text(_absolute(options.corpus), options.vocabulary, options.max_length, task=options.task)
     (run_dir,) = runner.run(Train(text, options.model, options.training, options.reverse_source, options.seed))
     finish(runner, run_dir, options.link)
 

@@ -1,6 +1,7 @@
 """Quality of a model: translation, BLEU and perplexity."""
 
-from seq2slim.evaluation.bleu import Bleu, PairedBootstrap, bleu, paired_bootstrap
+from seq2slim.evaluation.bleu import Bleu, bleu, paired_bootstrap
+from seq2slim.evaluation.bootstrap import PairedBootstrap, compare_systems
 from seq2slim.evaluation.perplexity import Perplexity, corpus_perplexity
 from seq2slim.evaluation.translate import UnknownWords, search_lines, translate
 
@@ -10,6 +11,7 @@ __all__ = [
     "Perplexity",
     "UnknownWords",
     "bleu",
+    "compare_systems",
     "corpus_perplexity",
     "paired_bootstrap",
     "search_lines",

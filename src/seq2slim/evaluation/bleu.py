@@ -7,6 +7,7 @@ from sacrebleu.metrics import BLEU
 from sacrebleu.significance import PairedTest
 
 from seq2slim.errors import UserError
+from seq2slim.evaluation.bootstrap import Interval, PairedBootstrap
 
 
 class Bleu(NamedTuple):
@@ -17,23 +18,6 @@ class Bleu(NamedTuple):
     precisions: tuple[float, ...]  # of 1- to 4-grams, 0..100
     brevity_penalty: float  # 0..1
     length_ratio: float  # system tokens / reference tokens
-
-
-class Interval(NamedTuple):
-    """BLEU of one system with its bootstrap estimate."""
-
-    score: float  # on the whole test set
-    mean: float  # over the resamples
-    half_width: float  # the 95% confidence interval is mean +- half_width
-
-
-class PairedBootstrap(NamedTuple):
-    """Two systems on one test set."""
-
-    baseline: Interval
-    system: Interval
-    p_value: float  # null hypothesis: no difference between them
-    signature: str  # as in Bleu, with seed and number of resamples
 
 
 def bleu(

@@ -2,9 +2,15 @@
 
 import math
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any, NamedTuple
 
+import jax
+
+from seq2slim.data import batching
 from seq2slim.errors import UserError
+from seq2slim.losses import batch_nll
+from seq2slim.models import Seq2Seq, Seq2SeqConfig
 
 
 class Perplexity(NamedTuple):
@@ -35,6 +41,21 @@ def corpus_perplexity(loss: Callable[[Any], tuple[Any, Any]], batches: Iterable[
     if tokens == 0:
         raise UserError("perplexity needs at least one target token, got none (empty split, or all rows are padding)")
     return Perplexity(safe_exp(nll / tokens), nll, tokens)
+
+
+def model_perplexity(
+    config: Seq2SeqConfig, params, split, batches: batching.BatchConfig, rows=None, watched: Callable = iter
+) -> Perplexity:
+    """Perplexity of a model on a tokenised split, or on `rows` of it; `watched` wraps the iterator over batches."""
+    loss = partial(eval_step, Seq2Seq(config), params)
+    return corpus_perplexity(loss, watched(batching.evaluation_batches(split, batches, rows=rows)))
+
+
+@partial(jax.jit, static_argnums=0)
+def eval_step(model: Seq2Seq, params, batch):
+    """(nll f32[] in nats, tokens f32[]), summed over the batch's target tokens; no dropout, no label smoothing."""
+    _, nll, tokens = batch_nll(model, params, batch)
+    return nll, tokens
 
 
 def safe_exp(x: float) -> float:

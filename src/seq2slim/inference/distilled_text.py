@@ -23,7 +23,7 @@ from seq2slim.distillation.verify import verify
 from seq2slim.errors import UserError
 from seq2slim.files import write_atomically
 from seq2slim.inference.model_files import load_model
-from seq2slim.inference.teacher import Teacher, decode_again, decode_corpus, search_facts
+from seq2slim.inference.teacher import decode_again, decode_corpus, make_teacher, search_facts
 from seq2slim.inference.text_files import vocabularies
 from seq2slim.runs.records import read_record
 
@@ -94,7 +94,8 @@ def _read(teachers: Sequence[Path], source: Path, search: SearchConfig, context,
     if len({(first.sha256, second.sha256) for first, second in pairs}) != 1:
         raise UserError("the teachers of an ensemble must have the same vocabularies")
     names = [read_record(run_dir)["identity"] for run_dir in teachers]
-    sources = list(read_lines(source))
+    teacher = make_teacher(models, pairs[0], names)
+    sources = [teacher.task.source(line) for line in read_lines(source)]
     encoded = pairs[0][0].encode_many(sources)
     lines = [line for line, ids in enumerate(encoded) if 0 < len(ids) <= max_length]
     if not lines:
@@ -103,7 +104,7 @@ def _read(teachers: Sequence[Path], source: Path, search: SearchConfig, context,
     digest = hashlib.sha256("".join(f"{line}\n" for line in sources).encode()).hexdigest()
     facts = {"teachers": names, **search_facts(search), "corpus": digest, "max_length": max_length}
     facts |= {"batch_size": search.batch_size}
-    return Teacher(models, pairs[0][1], names), split, sources, facts
+    return teacher, split, sources, facts
 
 
 def sources_alone(encoded: Sequence[Sequence[int]], lines: Sequence[int]) -> TokenisedSplit:

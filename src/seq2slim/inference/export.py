@@ -15,13 +15,14 @@ import numpy as np
 
 from seq2slim import pruning, storage
 from seq2slim.data.vocabulary import Vocabulary
-from seq2slim.errors import UserError
+from seq2slim.errors import UserError, nearest
 from seq2slim.inference.model_files import MODEL_CONFIG, Model, load_model
 from seq2slim.inference.text_files import SOURCE_VOCABULARY, TARGET_VOCABULARY
 from seq2slim.models import Seq2SeqConfig, param_shapes, weight_classes
 from seq2slim.storage import LIMIT_BYTES, ModelFileError
 from seq2slim.storage.container import parsed_json
 from seq2slim.storage.description import ARRAY, SCALAR, Description
+from seq2slim.tasks import DEFAULT, TASKS
 
 FILES = (MODEL_CONFIG, SOURCE_VOCABULARY, TARGET_VOCABULARY)
 _SLACK = 1 << 22  # bytes of vocabularies allowed in the smallest file: refusing a file takes twice its size + 16 MB
@@ -68,19 +69,19 @@ def load_model_file(path: Path, limit_bytes: int = LIMIT_BYTES) -> WholeModel:
     try:
         _check_blobs(file.description, path.stat().st_size)
         files = file.metadata()
-        config, reverse_source = _config(files[MODEL_CONFIG], len(file.description.leaves))
-        _check_leaves(config, file.description)
+        model = _model(files[MODEL_CONFIG], len(file.description.leaves))
+        _check_leaves(model.config, file.description)
         sides = [
             _vocabulary(files[name], name, size)
             for name, size in (
-                (SOURCE_VOCABULARY, config.source_vocabulary),
-                (TARGET_VOCABULARY, config.target_vocabulary),
+                (SOURCE_VOCABULARY, model.config.source_vocabulary),
+                (TARGET_VOCABULARY, model.config.target_vocabulary),
             )
         ]
     except ModelFileError as error:
         raise ModelFileError(str(error) if str(error).startswith(f"{path}: ") else f"{path}: {error}") from None
     params, masks = file.arrays()
-    return WholeModel(Model(config, _on_device(params), _on_device(masks), reverse_source), *sides)
+    return WholeModel(model._replace(params=_on_device(params), masks=_on_device(masks)), *sides)
 
 
 def _check_blobs(description: Description, size: int):
@@ -97,12 +98,13 @@ def _room(size: int) -> int:
     return _SLACK + size // 4
 
 
-def _config(content: bytes, leaves: int) -> tuple[Seq2SeqConfig, bool]:
-    """(config, reverse_source), with types checked, and at most as many layers as leaves."""
+def _model(content: bytes, leaves: int) -> Model:
+    """The model without parameters and masks, with types checked, and at most as many layers as leaves."""
     facts = parsed_json(content.decode("utf-8", "replace"), MODEL_CONFIG, fractions=True)
     fields = {field.name: field.type for field in dataclasses.fields(Seq2SeqConfig)}
     config = facts.get("config")
-    if set(facts) != {"config", "reverse_source"} or not isinstance(config, dict) or not set(config) <= set(fields):
+    known = set(facts) - {"task"} == {"config", "reverse_source"}
+    if not known or not isinstance(config, dict) or not set(config) <= set(fields):
         raise ModelFileError(f"{MODEL_CONFIG} has other fields than those of a model")
     for name, value in config.items():
         allowed = {int: (int,), float: (int, float), bool: (bool,)}.get(fields[name], (str, type(None)))
@@ -116,7 +118,10 @@ def _config(content: bytes, leaves: int) -> tuple[Seq2SeqConfig, bool]:
         raise ModelFileError(f"{MODEL_CONFIG} claims {found.layers} layers; the file has {leaves} leaves")
     if type(facts["reverse_source"]) is not bool:
         raise ModelFileError(f"reverse_source in {MODEL_CONFIG} is neither true nor false")
-    return found, facts["reverse_source"]
+    task = facts.get("task", DEFAULT)
+    if type(task) is not str or task not in TASKS:
+        raise ModelFileError(f"the task in {MODEL_CONFIG} is {task!r:.40}; {nearest(str(task)[:40], TASKS)}")
+    return Model(found, None, None, facts["reverse_source"], task)
 
 
 def _check_leaves(config: Seq2SeqConfig, description: Description):

@@ -12,17 +12,19 @@ from seq2slim.data import batching
 from seq2slim.data.batching import Batch
 from seq2slim.data.tokenised import TokenisedSplit
 from seq2slim.data.vocabulary import Vocabulary
-from seq2slim.decoding.constraints import LIMITS
+from seq2slim.decoding.constraints import Constraint
 from seq2slim.decoding.hypotheses import BeamResult
+from seq2slim.decoding.length_limits import LIMITS
 from seq2slim.decoding.search_config import SearchConfig
 from seq2slim.distillation import teacher_corpus
 from seq2slim.distillation.n_best import Hypothesis
 from seq2slim.distillation.shards import SHARD_BATCHES, grouped, missing_shards, shard_path, split_evenly
-from seq2slim.errors import StopRequested
+from seq2slim.errors import StopRequested, UserError
 from seq2slim.evaluation.translate import search_lines
 from seq2slim.inference.model_files import Model
 from seq2slim.inference.search import make_search
 from seq2slim.special_ids import PAD
+from seq2slim.tasks import Task, task_named
 
 
 class Teacher(NamedTuple):
@@ -31,6 +33,22 @@ class Teacher(NamedTuple):
     models: Sequence[Model]
     vocabulary: Vocabulary  # of the target side
     identities: Sequence[str]  # of the stages that made the models
+    constraint: Constraint | None = None  # on what they emit
+
+    @property
+    def task(self) -> Task:
+        """What the models have learnt."""
+        return task_named(self.models[0].task)
+
+
+def make_teacher(
+    models: Sequence[Model], vocabularies: tuple[Vocabulary, Vocabulary], identities: Sequence[str]
+) -> Teacher:
+    """The ensemble of models of one task, with (source, target) vocabularies. Raises: UserError for several tasks."""
+    if len(tasks := {model.task for model in models}) != 1:
+        raise UserError(f"the teachers of an ensemble must have learnt one task, got {', '.join(sorted(tasks))}")
+    constraint = task_named(models[0].task).constraint(*vocabularies)
+    return Teacher(models, vocabularies[1], identities, constraint)
 
 
 def search_facts(search: SearchConfig) -> dict:
@@ -41,17 +59,19 @@ def search_facts(search: SearchConfig) -> dict:
 def decode_lines(teacher: Teacher, batches: Iterable[Batch], search: SearchConfig) -> Iterator[list[Hypothesis]]:
     """The n-best of each line, in the order of the batches; [] if every score was NaN or -inf."""
     limits = LIMITS[search.limits]
-    for line, source, result in search_lines(make_search(teacher.models, search), batches):
+    for line, source, result in search_lines(
+        make_search(teacher.models, search, constraint=teacher.constraint), batches
+    ):
         longest = int(limits(int((source != PAD).sum())).max_length)
-        yield _hypotheses(line, result, longest, teacher.vocabulary)
+        yield _hypotheses(line, source, result, longest, teacher)
 
 
-def _hypotheses(line: int, result: BeamResult, longest: int, vocabulary: Vocabulary) -> list[Hypothesis]:
+def _hypotheses(line: int, source: np.ndarray, result: BeamResult, longest: int, teacher: Teacher) -> list[Hypothesis]:
     found = []
-    for tokens, log_prob, score, length in zip(result.tokens, result.log_prob, result.score, result.length):
+    for rank, (log_prob, score, length) in enumerate(zip(result.log_prob, result.score, result.length)):
         if not length:
             break  # the rest of the beam is unused too
-        text = vocabulary.decode(tokens[: length - 1])
+        text = teacher.task.text(result, rank, line, source, teacher.vocabulary)
         found.append(Hypothesis(line, text, float(log_prob), float(score), int(length), int(length) >= longest))
     return found
 

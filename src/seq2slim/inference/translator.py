@@ -1,6 +1,7 @@
 """A trained model that translates text: `load(run).translate(sentences)`, or a stream of sentences."""
 
 import dataclasses
+import functools
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -11,15 +12,17 @@ import numpy as np
 from seq2slim.data.batching import BatchConfig, evaluation_batches
 from seq2slim.data.tokenised import LONGEST, TokenisedSplit
 from seq2slim.data.vocabulary import Vocabulary
+from seq2slim.decoding.constraints import Constraint
 from seq2slim.decoding.search_config import SearchConfig
 from seq2slim.errors import UserError, nearest
-from seq2slim.evaluation.translate import UnknownWords, hypothesis_text, search_lines
+from seq2slim.evaluation.translate import UnknownWords, search_lines
 from seq2slim.inference.dictionary import dictionary_of
 from seq2slim.inference.export import load_model_file
 from seq2slim.inference.model_files import Model, load_model
 from seq2slim.inference.search import make_search
 from seq2slim.inference.text_files import vocabularies
 from seq2slim.recipes import closest_recipe
+from seq2slim.tasks import Task, task_named
 
 Replacement = Literal["copy", "dictionary", "no"]  # of <unk>
 REPLACEMENTS = get_args(Replacement)
@@ -79,6 +82,15 @@ class Translator:
     search: SearchConfig = SearchConfig()
     run_dir: Path | None = None
     _learnt: dict[str, Mapping[str, str]] = dataclasses.field(default_factory=dict, init=False, repr=False)
+
+    @property
+    def task(self) -> Task:
+        """What the model has learnt: how text is read, what constrains the search, how outputs are scored."""
+        return task_named(self.model.task)
+
+    @functools.cached_property
+    def _constraint(self) -> Constraint | None:
+        return self.task.constraint(self.source_vocabulary, self.target_vocabulary)
 
     def translate(
         self,
@@ -144,7 +156,7 @@ class Translator:
         how = replace_unknown or ("copy" if search.replace_unknown else "no")
         dictionary = self.dictionary() if how == "dictionary" else None
         for first, lines in _windows(sentences, window):
-            lines = [_SURROGATES.sub("\ufffd", _SPACES.sub(" ", line)) for line in lines]
+            lines = [self.task.source(_SURROGATES.sub("\ufffd", _SPACES.sub(" ", line))) for line in lines]
             unknown = None
             if how != "no":
                 unknown = UnknownWords(lines, self.source_vocabulary, self.model.reverse_source, dictionary)
@@ -179,7 +191,7 @@ class Translator:
         batches = evaluation_batches(
             split, BatchConfig(search.batch_size, self.model.reverse_source), targets=False, rows=rows, step=_STEP
         )
-        for line, source, result in search_lines(make_search(self.model, search), batches):
+        for line, source, result in search_lines(make_search(self.model, search, constraint=self._constraint), batches):
             if not result.length[0]:
                 raise UserError(
                     f"no hypothesis for line {first + line}: every score was NaN or -inf; are the parameters finite?"
@@ -187,7 +199,7 @@ class Translator:
             for rank in range(n_best):
                 found[line][rank] = NONE
                 if result.length[rank]:
-                    text = hypothesis_text(result, rank, line, source, self.target_vocabulary, unknown)
+                    text = self.task.text(result, rank, line, source, self.target_vocabulary, unknown)
                     found[line][rank] = Hypothesis(text, float(result.score[rank]), float(result.log_prob[rank]))
         return found
 

@@ -3,15 +3,13 @@
 import operator
 from collections.abc import Iterable, Mapping
 
-import jax
-
-from seq2slim.models import ModelOptions, param_shapes
 from seq2slim.runs.runner import Runner
 from seq2slim.runs.stage import Stage
 from seq2slim.stages.dry_run import DryRun, widest_shape
 from seq2slim.stages.evaluate import Evaluate
 from seq2slim.stages.perplexity import Perplexity
 from seq2slim.stages.train import Retrain, Train
+from seq2slim.tasks import task_named
 
 # Two cores: training ran at 150e9 to 280e9 operations per second, with padding, validation and checkpoints included.
 RATE = 150e9
@@ -29,7 +27,7 @@ def operations(stage: Stage, counts: Counts) -> float:
     if isinstance(stage, Train | Retrain):
         epochs, train = stage.training.epochs, counts["train"]
         if stage.training.max_steps:
-            epochs = min(epochs, stage.training.max_steps * stage.training.batch_size / max(train["pairs"], 1))
+            epochs = min(epochs, stage.training.max_steps * stage.training.rows / max(train["pairs"], 1))
         return 6 * epochs * _forward(stage, train)
     if isinstance(stage, Evaluate):
         share = min(1.0, stage.train_sample / max(counts["train"]["pairs"], 1))
@@ -38,9 +36,10 @@ def operations(stage: Stage, counts: Counts) -> float:
         searched = (1 + stage.search.beam) * SEARCHED * decoder * counts[stage.split]["target_tokens"]
         return 2 * (read + _forward(stage.parent, counts[stage.split]) + searched)
     if isinstance(stage, DryRun):
-        rows = stage.training.batch_size + stage.retraining.batch_size
+        rows = stage.training.rows + stage.retraining.rows
         lengths = widest_shape(stage.text.max_length)
-        return 6 * stage.steps * rows * sum(map(operator.mul, _multiplied(stage.model, stage.words), lengths))
+        weights = task_named(stage.text.task).weights_per_token(stage.model, stage.words)
+        return 6 * stage.steps * rows * sum(map(operator.mul, weights, lengths))
     return 2 * _forward(stage.parent, counts[stage.split]) if isinstance(stage, Perplexity) else 0.0
 
 
@@ -75,10 +74,5 @@ def _weights(model: Stage) -> tuple[int, int]:
     """Weights that multiply each source token, and each target token."""
     while not isinstance(model, Train):
         model = model.parent
-    return _multiplied(model.model, model.text.vocabulary.size)  # an upper bound: the text may support fewer
-
-
-def _multiplied(model: ModelOptions, words: int) -> tuple[int, int]:
-    shapes = param_shapes(model.build(words, words))
-    parts = {name: sum(leaf.size for leaf in jax.tree.leaves(own)) for name, own in shapes.items()}
-    return parts["encoder"], sum(parts.get(name, 0) for name in ("decoder", "attention", "softmax"))
+    words = model.text.vocabulary.size  # an upper bound: the text may support fewer
+    return task_named(model.text.task).weights_per_token(model.model, words)

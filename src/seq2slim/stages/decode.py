@@ -16,7 +16,7 @@ from seq2slim.distillation.verify import verify
 from seq2slim.errors import UserError
 from seq2slim.inference import text_files
 from seq2slim.inference.model_files import load_model
-from seq2slim.inference.teacher import Teacher, decode_again, decode_corpus
+from seq2slim.inference.teacher import Teacher, decode_again, decode_corpus, make_teacher
 from seq2slim.runs.stage import Stage, identity, run_name
 from seq2slim.stages.text import Text
 
@@ -69,7 +69,7 @@ class Decode(Stage):
         """Loads the models."""
         text_dir = context.run_dir(self.text)
         models = [load_model(context.run_dir(stage), context.say, text_dir) for stage in self.teachers]
-        return Teacher(models, text_files.vocabularies(text_dir)[1], [identity(stage) for stage in self.teachers])
+        return make_teacher(models, text_files.vocabularies(text_dir), [identity(stage) for stage in self.teachers])
 
 
 def verify_decoded(stage: Decode, run_dir: Path, context, sample: int = 32) -> list[str]:

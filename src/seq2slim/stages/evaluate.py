@@ -1,4 +1,4 @@
-"""Evaluation of a model (size, perplexity, BLEU), and a significance test of two models."""
+"""Evaluation of a model (size, perplexity, the scores of its task), and a significance test of two models."""
 
 import dataclasses
 import time
@@ -13,14 +13,14 @@ from seq2slim import pruning
 from seq2slim.data import batching
 from seq2slim.decoding.search_config import SearchConfig
 from seq2slim.errors import UserError
-from seq2slim.evaluation.bleu import bleu, check_tokenizer, paired_bootstrap
+from seq2slim.evaluation.perplexity import model_perplexity
 from seq2slim.evaluation.translate import UnknownWords, translate
 from seq2slim.files import write_atomically
 from seq2slim.inference import text_files
 from seq2slim.inference.model_files import Model, load_model
 from seq2slim.inference.search import make_search
 from seq2slim.runs.stage import Stage, run_name
-from seq2slim.stages.train import perplexity
+from seq2slim.tasks import Task, task_named
 
 GREEDY, BEAM = "greedy.txt", "beam.txt"
 
@@ -33,7 +33,7 @@ class Evaluate(Stage):
       parent: Train, Prune or Retrain.
       split: the split that is translated.
       search: of the beam columns; the greedy ones have the same limits.
-      tokenize: sacreBLEU's tokenizer; "none" for a tokenised test set.
+      tokenize: the tokenizer of the scores; "none" for a tokenised test set.
       train_sample: number of training pairs for train_perplexity, drawn with seed 0: the same for all models of a text.
     """
 
@@ -45,10 +45,11 @@ class Evaluate(Stage):
     train_sample: int = 1000
 
     def __post_init__(self):
-        check_tokenizer(self.tokenize)
+        _task(self).check(self.tokenize)
 
     def describe(self) -> str:
-        return f"{run_name(self.parent)}, {self.split}: perplexity, BLEU greedy and beam {self.search.beam}"
+        score = _task(self).label(_task(self).main)
+        return f"{run_name(self.parent)}, {self.split}: perplexity, {score} greedy and beam {self.search.beam}"
 
     def run(self, run_dir: Path, context) -> dict:
         text_dir = context.run_dir(self.parent.text)
@@ -60,6 +61,8 @@ class Evaluate(Stage):
         replaced = (
             UnknownWords(source_lines, source_vocabulary, model.reverse_source) if self.search.replace_unknown else None
         )
+        task = _task(self)
+        constraint = task.constraint(source_vocabulary, target_vocabulary)
         row = {"split": self.split, "sentences": len(references), **sizes(model)}
 
         sample = np.sort(np.random.default_rng(0).permutation(len(corpus["train"]))[: self.train_sample])
@@ -68,10 +71,10 @@ class Evaluate(Stage):
             ("valid_perplexity", "valid", None),
             ("perplexity", self.split, None),
         ):
-            found = perplexity(model.config, model.params, corpus[split], batches, chosen, context.until_stopped)
+            found = model_perplexity(model.config, model.params, corpus[split], batches, chosen, context.until_stopped)
             row[name] = round(found.perplexity, 4)
         for name, beam, file in (("greedy", 1, GREEDY), ("beam", self.search.beam, BEAM)):
-            search = make_search(model, dataclasses.replace(self.search, beam=beam))
+            search = make_search(model, dataclasses.replace(self.search, beam=beam), constraint=constraint)
             start = time.perf_counter()
             lines = translate(
                 search,
@@ -79,15 +82,11 @@ class Evaluate(Stage):
                 target_vocabulary,
                 len(references),
                 replaced,
+                task.text,
             )
             row[f"{name}_seconds"] = round(time.perf_counter() - start, 2)
             write_atomically(run_dir / file, "".join(f"{line}\n" for line in lines))
-            found = bleu(lines, references, tokenize=self.tokenize)
-            row |= {
-                f"{name}_bleu": round(found.score, 2),
-                "signature": found.signature,
-                f"{name}_length_ratio": round(found.length_ratio, 3),
-            }
+            row |= task.columns(name, task.scores(lines, references, self.tokenize))
         return row | {"beam": self.search.beam}
 
 
@@ -107,6 +106,8 @@ class Compare(Stage):
         if self.baseline.split != self.system.split or self.baseline.tokenize != self.system.tokenize:
             one, other = ((stage.split, stage.tokenize) for stage in (self.baseline, self.system))
             raise UserError(f"two systems are compared on one split, with one tokenizer; got {one} and {other}")
+        if (one := _task(self.baseline).name) != (other := _task(self.system).name):
+            raise UserError(f"two systems are compared on one task; got {one} and {other}")
 
     def describe(self) -> str:
         return f"paired bootstrap of {self.samples:,} resamples on {self.system.split}"
@@ -115,21 +116,23 @@ class Compare(Stage):
         def hypotheses(stage: Evaluate) -> list[str]:
             return (context.run_dir(stage) / BEAM).read_text(encoding="utf-8").split("\n")[:-1]
 
-        found = paired_bootstrap(
+        task = _task(self.system)
+        found = task.compare(
             hypotheses(self.baseline),
             hypotheses(self.system),
             self.system.parent.text.lines(self.system.split, 1),
-            samples=self.samples,
-            tokenize=self.system.tokenize,
+            self.samples,
+            self.system.tokenize,
         )
-        return {
-            "baseline_bleu": round(found.baseline.score, 2),
-            "system_bleu": round(found.system.score, 2),
-            "baseline_half_width": round(found.baseline.half_width, 2),
-            "system_half_width": round(found.system.half_width, 2),
-            "p_value": round(found.p_value, 4),
-            "signature": found.signature,
-        }
+        row = {"p_value": round(found.p_value, 4), "signature": found.signature}
+        for name, interval in (("baseline", found.baseline), ("system", found.system)):
+            row[f"{name}_{task.main}"] = task.rounded(task.main, interval.score)
+            row[f"{name}_half_width"] = task.rounded(task.main, interval.half_width)
+        return row
+
+
+def _task(stage: Evaluate) -> Task:
+    return task_named(stage.parent.text.task)
 
 
 def sizes(model: Model) -> dict:

@@ -14,12 +14,12 @@ from seq2slim.decoding.length_penalty import LengthPenalty
 from seq2slim.decoding.search_config import SearchConfig
 from seq2slim.distillation.mode import mode_mass
 from seq2slim.errors import UserError
-from seq2slim.evaluation.bleu import bleu
 from seq2slim.evaluation.translate import search_lines
 from seq2slim.inference import text_files
 from seq2slim.inference.model_files import load_model
 from seq2slim.inference.search import make_search
 from seq2slim.runs.stage import Stage, run_name
+from seq2slim.tasks import task_named
 
 
 @dataclass(frozen=True)
@@ -40,19 +40,22 @@ class Mode(Stage):
         return f"p(w*) of {run_name(self.parent)}, {self.split}, beam {self.search.beam}"
 
     def run(self, run_dir: Path, context) -> dict:
-        model = load_model(context.run_dir(self.parent), context.say)
-        split = text_files.tokenised(context.run_dir(self.parent.text))[self.split]
+        model, text_dir = load_model(context.run_dir(self.parent), context.say), context.run_dir(self.parent.text)
+        split = text_files.tokenised(text_dir)[self.split]
         config = batching.BatchConfig(self.search.batch_size, model.reverse_source)
         rows = np.flatnonzero(split.source.lengths)
         batches = batching.evaluation_batches(split, config, targets=False, rows=rows)
-        search = make_search(model, dataclasses.replace(self.search, length_penalty=LengthPenalty()))
+        constraint = task_named(self.parent.text.task).constraint(*text_files.vocabularies(text_dir))
+        search = make_search(
+            model, dataclasses.replace(self.search, length_penalty=LengthPenalty()), constraint=constraint
+        )
         found = mode_mass(np.stack([result.log_prob for _, _, result in search_lines(search, batches)]))
         return {"mode": found.mode, "n_best_mass": found.n_best, "mode_beam": self.search.beam}
 
 
 @dataclass(frozen=True)
 class Memorisation(Stage):
-    """How much better a model translates its training text: BLEU on a sample of train, and on valid.
+    """How much better a model does on its training text: the main score on a sample of train, and on valid.
 
     Attributes:
       parent: Train or Retrain. sample: number of training pairs, drawn with seed 0.
@@ -70,15 +73,11 @@ class Memorisation(Stage):
 
     def run(self, run_dir: Path, context) -> dict:
         model = load_model(context.run_dir(self.parent), context.say)
-        text = self.parent.text
-        corpus, (_, vocabulary) = (
-            text_files.tokenised(context.run_dir(text)),
-            text_files.vocabularies(context.run_dir(text)),
-        )
-        config, search = (
-            batching.BatchConfig(self.search.batch_size, model.reverse_source),
-            make_search(model, self.search),
-        )
+        text, text_dir = self.parent.text, context.run_dir(self.parent.text)
+        corpus, vocabularies = text_files.tokenised(text_dir), text_files.vocabularies(text_dir)
+        task = task_named(text.task)
+        config = batching.BatchConfig(self.search.batch_size, model.reverse_source)
+        search = make_search(model, self.search, constraint=task.constraint(*vocabularies))
         result = {"beam": self.search.beam}
         for name in ("train", "valid"):
             split, references = corpus[name], text.lines(name, 1)
@@ -87,11 +86,13 @@ class Memorisation(Stage):
                 rows = np.sort(np.random.default_rng(0).permutation(rows)[: self.sample])
             batches = batching.evaluation_batches(split, config, targets=False, rows=rows)
             pairs = [
-                (vocabulary.decode(found.tokens[0]), references[line])
-                for line, _, found in search_lines(search, batches)
+                (task.text(found, 0, line, source, vocabularies[1]), references[line])
+                for line, source, found in search_lines(search, batches)
             ]
-            result[f"{name}_bleu"] = round(bleu(*zip(*pairs), tokenize=self.tokenize).score, 2)
-        return result | {"ratio": round(result["train_bleu"] / max(result["valid_bleu"], 0.01), 3)}
+            scores = task.scores(*zip(*pairs), self.tokenize)
+            result[f"{name}_{task.main}"] = task.rounded(task.main, scores.values[task.main])
+        train, valid = (result[f"{name}_{task.main}"] for name in ("train", "valid"))
+        return result | {"ratio": round(train / max(valid, 0.01), 3)}
 
 
 @dataclass(frozen=True)
@@ -121,12 +122,14 @@ class Speed(Stage):
         """Result: `greedy` and `beam`, each a list of sentences per second in the order of `models`."""
         runs = {}
         for index, stage in enumerate(self.models):
-            model = load_model(context.run_dir(stage), context.say)
-            split = text_files.tokenised(context.run_dir(stage.text))[self.split]
+            model, text_dir = load_model(context.run_dir(stage), context.say), context.run_dir(stage.text)
+            split = text_files.tokenised(text_dir)[self.split]
+            constraint = task_named(stage.text.task).constraint(*text_files.vocabularies(text_dir))
             config = batching.BatchConfig(self.search.batch_size, model.reverse_source)
             batches = list(batching.evaluation_batches(split, config, targets=False))
             for name, beam in (("greedy", 1), ("beam", self.search.beam)):
-                runs[name, index] = make_search(model, dataclasses.replace(self.search, beam=beam)), batches
+                search = make_search(model, dataclasses.replace(self.search, beam=beam), constraint=constraint)
+                runs[name, index] = search, batches
         seconds: dict[tuple, list[float]] = {run: [] for run in runs}
         for round_ in range(self.rounds + 1):  # the first one compiles
             for step, (run, (search, batches)) in enumerate(runs.items(), start=1):

@@ -5,11 +5,11 @@ from pathlib import Path
 from typing import ClassVar, Literal
 
 from seq2slim.data import batching
+from seq2slim.evaluation.perplexity import model_perplexity
 from seq2slim.inference import text_files
 from seq2slim.inference.model_files import load_model
 from seq2slim.runs.stage import Stage, run_name
 from seq2slim.stages.evaluate import sizes
-from seq2slim.stages.train import perplexity
 
 
 @dataclass(frozen=True)
@@ -28,5 +28,5 @@ class Perplexity(Stage):
         model = load_model(context.run_dir(self.parent), context.say)
         split = text_files.tokenised(context.run_dir(self.parent.text))[self.split]
         batches = batching.BatchConfig(self.batch_size, model.reverse_source)
-        found = perplexity(model.config, model.params, split, batches, watched=context.until_stopped)
+        found = model_perplexity(model.config, model.params, split, batches, watched=context.until_stopped)
         return {"split": self.split, "perplexity": round(found.perplexity, 4), "tokens": found.tokens, **sizes(model)}

@@ -14,6 +14,7 @@ from seq2slim.errors import UserError
 from seq2slim.inference import text_files
 from seq2slim.runs.stage import Stage, identity, run_name
 from seq2slim.stages.text import Text
+from seq2slim.tasks import TaskName
 
 
 @dataclass(frozen=True)
@@ -72,6 +73,11 @@ class HeldOut(Stage):
     folds: int
     fold: int
 
+    @property
+    def task(self) -> TaskName:
+        """That of the text."""
+        return self.text.task
+
     def __post_init__(self):
         if not 0 <= self.fold < self.folds or self.folds < 2:
             raise UserError(f"folds must be at least 2 and fold below it, got {self.folds} and {self.fold}")
@@ -101,6 +107,11 @@ class RelabelledText(Stage):
         """The text that is relabelled."""
         return self.targets.text
 
+    @property
+    def task(self) -> TaskName:
+        """That of the text that is relabelled."""
+        return self.text.task
+
     def lines(self, split: str, side: Literal[0, 1]) -> list[str]:
         """The lines of one side of a split; for targets the references, not the teacher's translations."""
         return self.text.lines(split, side)
@@ -111,7 +122,7 @@ class RelabelledText(Stage):
     def run(self, run_dir: Path, context) -> dict:
         vocabularies = text_files.vocabularies(context.run_dir(self.text))
         corpus, targets = (
-            self.text.loaded(),
+            self.text.prepared(context),
             teacher_corpus.checked(context.run_dir(self.targets), teacher_corpus.TARGET),
         )
         splits = {**corpus.splits, "train": (corpus.splits["train"][0], targets)}
