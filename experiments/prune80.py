@@ -6,7 +6,8 @@
         --corpus.train A.en A.de --corpus.valid B.en B.de --corpus.test C.en C.de"
 
 Rows: the baseline | its control, trained further for as many steps as the pruned model is retrained | pruned 80%
-class-blind | retrained.
+class-blind | retrained. With --method gradual (or iterative) the masks change while the model is trained, in one run of
+as many steps as training and retraining take together: pruned on the way | its control, the same run without pruning.
 Settings (--recipe quick): LSTM 1 x 256, dot attention, dropout 0.2; vocabulary unigram 12,000 | 4,000, sentences up to
 30 tokens, source reversed; training adam 0.006 (cosine) x 6 epochs of batch 32, label smoothing 0.1; retraining adam
 0.01 (cosine) x 4 epochs of batch 32, dropout x 1.5, label smoothing 0.1; beam 5, length penalty 1.
@@ -26,11 +27,12 @@ from seq2slim.data.corpora import CorpusConfig
 from seq2slim.pruning import SchemeName
 from seq2slim.recipes import RECIPES, Recipe, RecipeName, typed_recipe
 from seq2slim.runs import results
-from seq2slim.runs.stage import differing, identity
+from seq2slim.runs.stage import Stage, differing, identity
 from seq2slim.stages.evaluate import Compare, Evaluate
 from seq2slim.stages.prune import Prune
 from seq2slim.stages.text import Text
 from seq2slim.stages.train import Retrain, Train
+from seq2slim.training.config import PruningConfig
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,8 @@ class Config:
       recipe: defaults of the settings.
       settings: model, vocabulary, training, retraining and search; by default those of the recipe.
       corpus: parallel text.
+      method: `one_shot`: train, prune, retrain; else the schedule of `training.config.PruningConfig` by which the model
+        is pruned while it is trained, in one run of as many steps.
       scheme: how the pruned fraction is shared among the weight classes.
       sparsity: fraction pruned.
       splits: splits to translate.
@@ -52,6 +56,7 @@ class Config:
     recipe: RecipeName = "quick"
     settings: Recipe = RECIPES["quick"]
     corpus: CorpusConfig = field(default_factory=CorpusConfig)
+    method: Literal["one_shot", "iterative", "gradual"] = "one_shot"
     scheme: SchemeName = "class_blind"
     sparsity: float = 0.8
     splits: tuple[Literal["valid", "test"], ...] = ("test",)
@@ -77,6 +82,8 @@ def main(config: Config, runner):
     runner.run([*models.values(), *evaluated.values(), *compared.values()])
 
     common = {"experiment": NAME, "group": group(config), "seed": config.seed, "command": command(config)}
+    if config.method != "one_shot":
+        common["beside"] = group(replace(config, method="one_shot"))
     rows = [
         report.result_row(
             runner, stage, **common, order=order, label=label, seconds=report.seconds(runner, models[label])
@@ -87,9 +94,11 @@ def main(config: Config, runner):
         report.result_row(runner, stage, **common, order=len(evaluated) + order, label=label, split=split)
         for order, ((label, split), stage) in enumerate(compared.items())
     ]
-    curves = {label: report.validation_curve(runner, models[label]) for label in ("baseline", "control", "retrained")}
-    owner = identity(evaluated["retrained", config.splits[-1]])
-    series = {owner: {"validation_loss": {"group": group(config), "sparsity": config.sparsity, **curves}}}
+    trained = {label: model for label, model in models.items() if not isinstance(model, Prune)}
+    curves = {label: report.validation_curve(runner, model) for label, model in trained.items()}
+    facts = {"group": group(config), "sparsity": config.sparsity}
+    owner = identity(evaluated[list(models)[-1], config.splits[-1]])
+    series = {owner: {"validation_loss": {**facts, **curves}}}
     runner.console.show(results.rich_table(rows[: len(evaluated)], prune80_report.TERMINAL_COLUMNS, title=NAME))
     runner.console.say(f"BLEU of beam {recipe.search.beam} (and greedy): {rows[0]['signature']}")
     stored = report.store(runner, NAME, rows, series)
@@ -99,37 +108,61 @@ def main(config: Config, runner):
 
 def stages(config: Config) -> tuple[dict, dict, dict]:
     """The stages: ({label: model}, {(label, split): evaluation}, {(label, split): comparison})."""
-    recipe = config.settings
-    text = Text(config.corpus, recipe.vocabulary, recipe.max_length)
-    baseline = Train(text, recipe.model, recipe.training, recipe.reverse_source, config.seed)
-    pruned = Prune(baseline, config.scheme, config.sparsity)
-    control = Retrain(baseline, recipe.retraining, config.seed + 1)
-    retrained = Retrain(pruned, recipe.retraining, config.seed + 1)
-
-    models = {
-        "baseline": baseline,
-        "control": control,
-        f"pruned {100 * config.sparsity:g}%": pruned,
-        "retrained": retrained,
-    }
+    text = Text(config.corpus, config.settings.vocabulary, config.settings.max_length)
+    models = trained_pruned_retrained(config, text) if config.method == "one_shot" else pruned_on_the_way(config, text)
+    recipe, last = config.settings, list(models)[-1]
     evaluated = {
         (label, split): Evaluate(model, split, recipe.search, config.tokenize)
         for split in config.splits
         for label, model in models.items()
     }
     compared = {
-        (f"retrained - {label}", split): Compare(evaluated[label, split], evaluated["retrained", split])
+        (f"{last} - {label}", split): Compare(evaluated[label, split], evaluated[last, split])
         for split in config.splits
-        for label in ("baseline", "control")
+        for label in models
+        if label in ("baseline", "control")
     }
     return models, evaluated, compared
+
+
+def trained_pruned_retrained(config: Config, text: Text) -> dict[str, Stage]:
+    """The models of See et al. 2016: label -> stage."""
+    recipe = config.settings
+    baseline = Train(text, recipe.model, recipe.training, recipe.reverse_source, config.seed)
+    pruned = Prune(baseline, config.scheme, config.sparsity)
+    return {
+        "baseline": baseline,
+        "control": Retrain(baseline, recipe.retraining, config.seed + 1),
+        f"pruned {100 * config.sparsity:g}%": pruned,
+        "retrained": Retrain(pruned, recipe.retraining, config.seed + 1),
+    }
+
+
+def pruned_on_the_way(config: Config, text: Text) -> dict[str, Stage]:
+    """A model that is pruned while it is trained, and its dense control: label -> stage.
+
+    Both take as many steps as training and retraining together, at the rates of the training, stretched. Dropout
+    follows the density where the recipe's retraining lets it.
+    """
+    recipe = config.settings
+    dense = replace(recipe.training, epochs=recipe.training.epochs + recipe.retraining.epochs)
+    pruned = replace(
+        dense,
+        dropout_by_density=recipe.retraining.dropout_by_density,
+        pruning=PruningConfig(config.method, config.scheme, config.sparsity),
+    )
+    return {
+        label: Train(text, recipe.model, training, recipe.reverse_source, config.seed)
+        for label, training in (("control", dense), (f"{config.method} {100 * config.sparsity:g}%", pruned))
+    }
 
 
 def group(config: Config) -> str:
     """Name of one run of the experiment: a new run of the same name replaces all rows of the old one."""
     recipe = config.recipe + ("" if config.settings == RECIPES[config.recipe] else " (changed)")
     corpus = report.corpus_name(config.corpus, config.title)
-    return f"{corpus}, recipe {recipe}, {100 * config.sparsity:g}% {config.scheme}, seed {config.seed}"
+    method = "" if config.method == "one_shot" else f" {config.method}"
+    return f"{corpus}, recipe {recipe}, {100 * config.sparsity:g}% {config.scheme}{method}, seed {config.seed}"
 
 
 def command(config: Config) -> str:
@@ -137,6 +170,8 @@ def command(config: Config) -> str:
     options = [f"--{name} {getattr(config, name)}" for name in ("recipe", "seed", "scheme", "sparsity", "tokenize")]
     options += [f"--splits {' '.join(config.splits)}", *report.typed_corpus(config.corpus)]
     options += report.typed(differing(config.settings, RECIPES[config.recipe]), "--settings.")
+    if config.method != "one_shot":
+        options.append(f"--method {config.method}")
     if config.title:
         options.append(f"--title {shlex.quote(config.title)}")
     return f'make experiment EXP={NAME} ARGS="{" ".join(options)}"'

@@ -28,6 +28,7 @@ from seq2slim.pruning import selection
 from seq2slim.runs.memory import peak_bytes, reset_peak
 from seq2slim.special_ids import BOS, EOS, PAD
 from seq2slim.training.config import OptimizerConfig, ScheduleConfig, TrainingConfig
+from seq2slim.training.objectives import nll
 from seq2slim.training.step import make_training
 
 REPEATS = 5  # timed calls per process, after one that compiles; the peers do the same
@@ -40,7 +41,7 @@ def train(layers, units, vocabulary, batch, source_length, target_length) -> dic
     config = _config(layers, units, vocabulary)
     sgd = OptimizerConfig(name="sgd", learning_rate=1.0, clip_norm=5.0, normalise="token")
     training = TrainingConfig(batch_size=batch, optimizer=sgd, schedule=ScheduleConfig("constant"))
-    step, start = make_training(config, training, steps_per_epoch=1)
+    step, start, _, _ = make_training(nll(config, training), training, steps_per_epoch=1)
     state = start(_params(config), jax.random.key(1))
     target = _words(2, batch, target_length, vocabulary)
     data = Batch(_words(1, batch, source_length, vocabulary), target, np.roll(target, -1, 1), np.arange(batch))
@@ -48,8 +49,8 @@ def train(layers, units, vocabulary, batch, source_length, target_length) -> dic
     def one_step():
         nonlocal state
         state, metrics = jax.block_until_ready(step(state, data))
-        if metrics.tokens != batch * target_length or not np.isfinite(metrics.loss):
-            raise RuntimeError(f"the step had {metrics.tokens} target tokens and a loss of {metrics.loss} nats")
+        if metrics["tokens"] != batch * target_length or not np.isfinite(metrics["loss"]):
+            raise RuntimeError(f"the step had {metrics['tokens']} target tokens and a loss of {metrics['loss']} nats")
 
     seconds = _median_seconds(one_step)
     flops = training_flops(layers, units, vocabulary, batch, source_length, target_length)

@@ -23,6 +23,7 @@ from seq2slim.runs import results
 from seq2slim.runs.runner import RunOptions
 from seq2slim.special_ids import BOS, EOS
 from seq2slim.training.checkpoints import Checkpoints
+from seq2slim.training.config import PruningConfig, total_steps
 from tests.support.numpy_seq2seq import translate
 
 LABELS = ["baseline", "control", "pruned 80%", "retrained"]
@@ -182,11 +183,37 @@ class TestAgain:
         assert [row | {"seconds": 0} for row in copy.rows] == [row | {"seconds": 0} for row in smoke.rows]
 
 
+class TestOnTheWay:
+    CONFIG = prune80.Config("small", RECIPES["small"], CorpusConfig("reverse"), method="gradual", sparsity=0.9)
+
+    def test_both_models_take_the_steps_of_training_and_retraining(self):
+        models, evaluated, compared = prune80.stages(self.CONFIG)
+        assert list(models) == ["control", "gradual 90%"]
+        control, pruned = models.values()
+        recipe = RECIPES["small"]
+        once = prune80.stages(replace(self.CONFIG, method="one_shot"))[0]
+        for spe in (1, 453):
+            both = total_steps(recipe.training, spe) + total_steps(recipe.retraining, spe)
+            assert total_steps(control.training, spe) == total_steps(pruned.training, spe) == both
+        assert (control.text, control.model, control.seed) == (pruned.text, pruned.model, pruned.seed)
+        assert (control.text, control.model, control.seed) == tuple(
+            getattr(once["baseline"], name) for name in ("text", "model", "seed")
+        )
+        assert control.training == replace(recipe.training, epochs=14)
+        assert pruned.training.pruning == PruningConfig("gradual", "class_blind", 0.9)
+        same = replace(pruned.training, pruning=PruningConfig(), dropout_by_density=False)
+        assert pruned.training.dropout_by_density
+        assert same == control.training
+        assert list(evaluated) == [("control", "test"), ("gradual 90%", "test")]
+        assert list(compared) == [("gradual 90% - control", "test")]
+
+
 class TestGroup:
     def test_runs_that_differ_do_not_replace_each_other(self):
         base = prune80.Config()
         configs = [
-            base, replace(base, seed=2), replace(base, scheme="class_uniform"), replace(base, title="another text"),
+            base, replace(base, method="gradual"), replace(base, method="iterative"),
+            replace(base, seed=2), replace(base, scheme="class_uniform"), replace(base, title="another text"),
             replace(base, sparsity=0.9), replace(base, sparsity=0.9025), replace(base, sparsity=0.895),
             replace(base, recipe="small", settings=RECIPES["small"]), replace(base, settings=RECIPES["small"]),
             replace(base, corpus=CorpusConfig("bible-en-fr")), replace(base, corpus=CorpusConfig("tfds:x")),
@@ -205,6 +232,7 @@ class TestCommand:
             prune80.Config("base", RECIPES["base"], seed=3, splits=("valid", "test"), tokenize="none"),
             prune80.Config(scheme="class_distribution", sparsity=0.55, corpus=CorpusConfig("bible-en-fr")),
             prune80.Config(corpus=CorpusConfig("tfds:wmt14_translate/de-en", languages=("en", "de"))),
+            prune80.Config(method="gradual", scheme="random", sparsity=0.9),
             prune80.Config(
                 "small",
                 RECIPES["small"],

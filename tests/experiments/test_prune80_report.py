@@ -39,6 +39,30 @@ def made_up(config, baseline="b1", beam=30.0):
     return rows, series
 
 
+def made_up_on_the_way(config, beam, control):
+    """Rows and series of a run that is pruned on the way, as `prune80.main` lays them out."""
+    own = f"{config.method} {100 * config.sparsity:g}%"
+    beside = prune80.group(replace(config, method="one_shot"))
+    common = {
+        "experiment": "prune80", "group": prune80.group(config), "seed": config.seed, "beside": beside,
+        "command": prune80.command(config), "split": "test",
+    }  # fmt: skip
+    rows = [
+        {
+            **common, "identity": f"way{label}", "order": order, "label": label, "weights": 1000, "beam": 5,
+            "non_zero": 200, "sparsity": 0.8, "perplexity": 5.0, "beam_bleu": bleu, "greedy_bleu": bleu - 1,
+            "signature": "tok:13a", "seconds": 10,
+        }
+        for order, (label, bleu) in enumerate((("control", control), (own, beam)))
+    ]  # fmt: skip
+    rows.append(
+        {**common, "identity": "way", "order": 2, "label": f"{own} - control", "baseline_bleu": control,
+         "system_bleu": beam, "p_value": 0.25}
+    )  # fmt: skip
+    curves = {"control": [(0, 9.0), (10, 2.0)], own: [(0, 9.0), (10, 2.1)]}
+    return rows, {"way": {"validation_loss": {"group": prune80.group(config), "sparsity": 0.8, **curves}}}
+
+
 def sections(report):
     """Heading -> text below it."""
     parts = re.split(r"^## (.*)$", report, flags=re.MULTILINE)
@@ -103,3 +127,27 @@ class TestReport:
         ]
         report, _ = self.written(tmp_path, (rows + valid, series))
         assert re.findall(r"^- (\w+): pruned", report, flags=re.MULTILINE) == ["test", "valid"]
+
+    def test_a_run_pruned_on_the_way_is_held_to_the_better_control(self, tmp_path):
+        """The one-shot run has a control of 30.5 and a retrained model of 30.25."""
+        gradual = replace(self.BASE, method="gradual")
+        one_shot = made_up(self.BASE)
+        for number, (control, verdict) in enumerate(((30.2, "-0.30"), (30.9, "-0.70"))):
+            name = "control" if control > 30.5 else "one-shot: control"
+            own = made_up_on_the_way(gradual, 30.2, control)
+            report, figures = self.written(tmp_path / str(number), one_shot, own)
+            text = sections(report)[prune80.group(gradual)]
+            labels = re.findall(r"^\| ([a-z][^|]*?) +\|", text, flags=re.MULTILINE)
+            shown = ["control", "gradual 80%", "one-shot: control", "one-shot: retrained"]
+            assert labels == ["label", *shown, "label", "gradual 80% - control"]
+            assert f"gradual 80% {verdict} BLEU against the better control ({name}); -0.05 against one-shot" in text
+            assert prune80.command(gradual) in text
+            assert len(figures) == 4
+            # What is said of the one-shot run does not change.
+            alone, _ = self.written(tmp_path / f"alone{number}", one_shot)
+            assert sections(report)[prune80.group(self.BASE)] == sections(alone)[prune80.group(self.BASE)]
+
+    def test_a_run_pruned_on_the_way_stands_alone_too(self, tmp_path):
+        gradual = replace(self.BASE, method="gradual")
+        report, _ = self.written(tmp_path, made_up_on_the_way(gradual, 30.0, 31.0))
+        assert "- test: gradual 80% -1.00 BLEU against the better control (control).\n" in report

@@ -91,3 +91,14 @@ def test_written_twice_the_bytes_are_the_same_and_others_for_other_curves(tmp_pa
 
 def test_lines_are_told_apart_without_colour():
     assert len({(line["linestyle"], line.get("marker")) for line in style.LINES}) == len(style.LINES)
+
+
+def test_losses_of_runs_leave_out_the_untrained_model(monkeypatch, tmp_path):
+    kept = []
+    monkeypatch.setattr(loss_curve, "save", lambda fig, path: kept.append(fig) or [path])
+    curves = {"control": [(0, 9.0), (5, 3.0), (10, 2.0)], "gradual 80%": [(0, 9.1), (5, 3.5), (10, 2.2)]}
+    loss_curve.losses_of_runs(curves, tmp_path / "loss")
+    (axes,) = kept[0].axes
+    drawn = {line.get_label(): list(zip(line.get_xdata(), line.get_ydata())) for line in axes.get_lines()}
+    assert drawn == {label: curve[1:] for label, curve in curves.items()}
+    assert [text.get_text() for text in axes.get_legend().get_texts()] == list(curves)

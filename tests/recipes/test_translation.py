@@ -4,8 +4,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from seq2slim.decoding.constraints import paper_limits
-from seq2slim.inference.search import LIMITS
+from seq2slim.decoding.length_limits import LIMITS, paper_limits
 from seq2slim.recipes import RECIPES
 from seq2slim.recipes.translation import SEE2016
 from seq2slim.training.learning_rates import learning_rate

@@ -7,13 +7,15 @@ from seq2slim.data.vocabulary import VocabularyConfig
 from seq2slim.decoding.search_config import SearchConfig
 from seq2slim.models import ModelOptions
 from seq2slim.stages import costs
-from seq2slim.stages.dry_run import DryRun
+from seq2slim.stages.dry_run import DryRun, widest_shape
 from seq2slim.stages.evaluate import Compare, Evaluate
 from seq2slim.stages.perplexity import Perplexity
 from seq2slim.stages.prune import Prune
 from seq2slim.stages.text import Text
 from seq2slim.stages.train import Retrain, Train
+from seq2slim.tasks import TASKS
 from seq2slim.training.config import TrainingConfig
+from tests.support.reversing import Reversing
 
 COUNTS = {
     "train": {"pairs": 100, "source_tokens": 500, "target_tokens": 700},
@@ -58,6 +60,18 @@ def forward(split):
 )
 def test_operations(stage, expected):
     assert costs.operations(stage, COUNTS) == pytest.approx(expected)
+
+
+def test_weights_per_token_are_those_of_the_task(monkeypatch):
+    task = Reversing()
+    monkeypatch.setitem(TASKS, task.name, task)
+    monkeypatch.setattr(Reversing, "weights_per_token", lambda self, model, words: (words, 7))
+    text = Text(TEXT.corpus, TEXT.vocabulary, task=task.name)
+    trained = Train(text, BASELINE.model, TrainingConfig(epochs=1))
+    assert costs.operations(trained, COUNTS) == 6 * (30 * 500 + 7 * 700)
+    dry = DryRun(text, BASELINE.model, 11, TrainingConfig(batch_size=5), TrainingConfig(batch_size=7), steps=2)
+    source, target = widest_shape(text.max_length)
+    assert costs.operations(dry, COUNTS) == 6 * 2 * (5 + 7) * (11 * source + 7 * target)
 
 
 class Finished:

@@ -3,13 +3,16 @@
 import random
 import shutil
 import signal
+import subprocess
 
 import pytest
 
+from seq2slim import pruning
 from seq2slim.inference.model_files import MODEL
 from seq2slim.runs.runner import Runner
+from seq2slim.training.checkpoints import Checkpoints
 from tests.support.drill import arrays, assert_same_bits, moment, run_and_signal
-from tests.support.real_training import BASELINE, RETRAINED, command, finished_run_dirs
+from tests.support.real_training import BASELINE, GRADUAL, RETRAINED, command, finished_run_dirs
 
 
 def kill(runs, environment, run_dir, saving, delay, attempts=4):
@@ -35,6 +38,29 @@ def kill_and_compare(runs, environment, uninterrupted, kills, rng):
 
 def test_a_killed_run_ends_with_the_same_parameters(tmp_path, environment, uninterrupted):
     kill_and_compare(tmp_path, environment, uninterrupted, [(BASELINE, True), (RETRAINED, False)], random.Random(0))
+
+
+def test_killed_while_the_masks_change_it_ends_with_the_same_masks(tmp_path, environment):
+    own, whole = (Runner(tmp_path / name).run_dir(GRADUAL) for name in ("own", "whole"))
+    saves = Checkpoints(own / "saves")
+    for _ in range(3):
+        before = saves.latest() or 0
+        code, output = run_and_signal(
+            command(tmp_path / "own", "--gradual"),
+            lambda before=before: (saves.latest() or 0) > before,
+            delay=0.05,
+            env=environment,
+        )
+        assert code == -signal.SIGKILL, output
+    assert 0 < pruning.count(saves.restore_item("masks")[1]).sparsity < 0.8
+    for name in ("own", "whole"):
+        done = subprocess.run(
+            command(tmp_path / name, "--gradual"), env=environment, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+    for folder in ("saves", MODEL):
+        assert_same_bits(arrays(own, folder), arrays(whole, folder))
+    assert pruning.count(Checkpoints(own / MODEL).restore_item("masks")[1]).sparsity == pytest.approx(0.8, abs=1e-3)
 
 
 @pytest.mark.slow

@@ -1,5 +1,6 @@
 """Training: chosen by BLEU, under masks, and from a parent on another text."""
 
+import dataclasses
 import random
 
 import jax
@@ -11,6 +12,7 @@ from seq2slim.data import batching
 from seq2slim.data.corpora import CorpusConfig
 from seq2slim.data.vocabulary import VocabularyConfig
 from seq2slim.decoding.search_config import SearchConfig
+from seq2slim.errors import UserError
 from seq2slim.evaluation.translate import translate
 from seq2slim.inference import text_files
 from seq2slim.inference.model_files import load_model
@@ -22,6 +24,7 @@ from seq2slim.runs.stage import identity
 from seq2slim.stages.prune import Prune
 from seq2slim.stages.text import Text
 from seq2slim.stages.train import Retrain, Train
+from seq2slim.tasks import TASKS
 from seq2slim.training.checkpoints import Checkpoints
 from seq2slim.training.config import OptimizerConfig, ScheduleConfig, TrainingConfig
 from seq2slim.training.metrics import read_metrics
@@ -60,6 +63,29 @@ def test_training_under_masks_starts_from_its_own_seed_and_never_leaves_them(run
 def test_a_dense_model_has_no_masks_to_train_under(runner, baseline):
     with pytest.raises(ValueError, match="is dense"):
         runner.run(Train(baseline.text, baseline.model, baseline.training, seed=9, masks=baseline))
+
+
+KNOWN = Text(CorpusConfig("reverse"), content="0" * 64)  # its content is not read
+
+
+@pytest.mark.parametrize(
+    ("changes", "match"),
+    [
+        ({"metric": "valid_blue"}, "metric: got 'valid_blue'.*valid_bleu"),
+        ({"objective": "nnl"}, "objective: got 'nnl'.*nll"),
+    ],
+)
+def test_an_unknown_metric_or_objective_is_refused_when_the_stage_is_made(changes, match):
+    training = TrainingConfig(**changes)
+    for stage in (lambda: Train(KNOWN, training=training), lambda: Retrain(Train(KNOWN), training)):
+        with pytest.raises(UserError, match=match):
+            stage()
+
+
+def test_a_model_is_not_retrained_on_a_text_of_another_task(monkeypatch):
+    monkeypatch.setitem(TASKS, "another", TASKS["translation"])
+    with pytest.raises(UserError, match="has learnt translation; the text to retrain it on is for another"):
+        Retrain(Train(KNOWN), on=dataclasses.replace(KNOWN, task="another"))
 
 
 LENGTH = 5  # words per sentence, so that one shape is compiled

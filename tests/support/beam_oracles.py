@@ -49,10 +49,10 @@ def penalty(kind, alpha, length):
     return {"none": 1.0, "gnmt": ((5 + length) / 6) ** alpha, "power": float(length) ** alpha}[kind]
 
 
-def follow(table, state, words, log_probs):
-    """(log-probability, attention) of words + EOS."""
+def follow(table, state, words, log_probs, last=EOS):
+    """(log-probability, attention) of words + the last token."""
     total, attention, token = 0.0, [], BOS
-    for word in [*words, EOS]:
+    for word in [*words, last]:
         state = next_state(state, token)
         attention.append(state % SOURCE)
         total += log_probs(table[state])[word]

@@ -1,11 +1,13 @@
 """`python -m tests.support.real_training RUNS` trains the tiny model on the reverse toy, prunes it and retrains it.
 
---baseline stops after the training; --poison STEP puts a NaN among the weights just before that step of the training.
+--baseline stops after the training; --gradual trains a model that is pruned on the way instead; --poison STEP puts a
+NaN among the weights just before that step of the training.
 """
 
 import argparse
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import jax
@@ -19,7 +21,7 @@ from seq2slim.stages.prune import Prune
 from seq2slim.stages.text import Text
 from seq2slim.stages.train import Retrain, Train
 from seq2slim.training import step as step_module
-from seq2slim.training.config import TrainingConfig
+from seq2slim.training.config import PruningConfig, TrainingConfig
 
 # Dropout, a moving average and momentum: all state that a checkpoint could lack.
 TRAINING = TrainingConfig(epochs=1, shapes=1, average_decay=0.99, evaluations_per_epoch=8)
@@ -29,6 +31,10 @@ BASELINE = Train(
     TRAINING,
 )
 RETRAINED = Retrain(Prune(BASELINE), TRAINING)
+GRADUAL = replace(
+    BASELINE,
+    training=replace(TRAINING, dropout_by_density=True, pruning=PruningConfig("gradual", start=0.1, stop=0.9, every=3)),
+)
 
 
 def poisoned(make_train_step, at: int):
@@ -37,10 +43,10 @@ def poisoned(make_train_step, at: int):
     def make(*arguments):
         step = make_train_step(*arguments)
 
-        def run(state, batch, masks):
+        def run(state, batch, *others):
             if int(state.step) == at - 1:
                 state = state._replace(params=jax.tree.map(lambda w: w.at[(0,) * w.ndim].set(jnp.nan), state.params))
-            return step(state, batch, masks)
+            return step(state, batch, *others)
 
         return run
 
@@ -64,8 +70,9 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser()
     parser.add_argument("runs", type=Path)
     parser.add_argument("--baseline", action="store_true")
+    parser.add_argument("--gradual", action="store_true")
     parser.add_argument("--poison", type=int)
     chosen = parser.parse_args()
     if chosen.poison:
         step_module.make_train_step = poisoned(step_module.make_train_step, chosen.poison)
-    Runner(chosen.runs).run(BASELINE if chosen.baseline else RETRAINED)
+    Runner(chosen.runs).run(GRADUAL if chosen.gradual else BASELINE if chosen.baseline else RETRAINED)

@@ -12,7 +12,6 @@ import numpy as np
 from seq2slim.training.config import TrainingConfig
 from seq2slim.training.loop import Run
 from seq2slim.training.state import TrainState
-from seq2slim.training.step import StepMetrics
 
 
 class Watcher:
@@ -53,7 +52,8 @@ class Scripted(NamedTuple):
 def scripted_step(state, batch, masks):
     """Counts the steps in its only weight, so that parameters show the step they are from."""
     del masks
-    metrics = StepMetrics(batch.loss, batch.nll, batch.tokens, batch.gradient_norm, 0.5 / (1 + state.step))
+    metrics = {name: getattr(batch, name) for name in ("loss", "nll", "tokens", "gradient_norm")}
+    metrics["learning_rate"] = 0.5 / (1 + state.step)
     return state._replace(step=state.step + 1, params={"w": state.params["w"] + 1}), metrics
 
 

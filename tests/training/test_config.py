@@ -32,7 +32,7 @@ from seq2slim.training.config import OptimizerConfig, ScheduleConfig, TrainingCo
         (TrainingConfig, {"patience": -1}, "patience must be a number, 0 or more; got -1"),
         (TrainingConfig, {"label_smoothing": 1.0}, r"label_smoothing must be in \[0, 1\), got 1.0"),
         (TrainingConfig, {"average_decay": -0.1}, "average_decay .* got -0.1"),
-        (TrainingConfig, {"metric": "loss"}, "metric .* got 'loss'"),
+        (TrainingConfig, {"accumulate": 0}, "accumulate must be a positive number, got 0"),
         (TrainingConfig, {"keep": "first"}, "keep .* got 'first'"),
     ],
 )

@@ -4,6 +4,7 @@ import dataclasses
 import itertools
 import math
 from functools import partial
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -12,19 +13,21 @@ import pytest
 
 from seq2slim.data.batching import Batch
 from seq2slim.errors import StopRequested
+from seq2slim.evaluation.perplexity import eval_step
 from seq2slim.models import Seq2Seq, Seq2SeqConfig, init_params
 from seq2slim.training.checkpoints import CheckpointError, Checkpoints
 from seq2slim.training.config import OptimizerConfig, TrainingConfig
 from seq2slim.training.loop import Progress, Run, fit
 from seq2slim.training.metrics import read_metrics
-from seq2slim.training.step import eval_step, make_training
+from seq2slim.training.objective import Loss, Objective
+from seq2slim.training.objectives import nll
+from seq2slim.training.step import make_training
 from tests.support.scripted_training import Watcher, scripted_batches, scripted_run, scripted_state
 
 
 def kept_at(*arguments):
     """The step of the parameters that `fit` returns."""
-    params, _ = fit(*arguments)
-    return params["w"][0, 0]
+    return fit(*arguments).params["w"][0, 0]
 
 
 MASKS = {"w": jnp.array([[True, False]])}
@@ -62,14 +65,14 @@ class TestArithmetic:
 
     def test_validations_come_at_the_start_evenly_and_at_the_end(self, tmp_path):
         run, took = scripted_run(itertools.count(), max_steps=8)
-        assert fit(run, scripted_state(), tmp_path, Watcher())[1] == 8
+        assert fit(run, scripted_state(), tmp_path, Watcher()).steps == 8
         assert [step for step, _ in took] == [0, 3, 6, 8]
 
 
 class TestEarlyStopping:
     def test_keeps_the_best_and_stops_after_patience(self, tmp_path):
         run, took = scripted_run([5, 4, 3, 3.5, 3.0, 1], patience=2)
-        params, steps = fit(run, scripted_state(), tmp_path, Watcher())
+        params, _, steps = fit(run, scripted_state(), tmp_path, Watcher())
         # Equal is not better: 3.5 and 3.0 are two worse ones in a row, and the 1 is never seen.
         assert [value for _, value in took] == [5, 4, 3, 3.5, 3.0]
         assert params["w"][0, 0] == 6
@@ -80,8 +83,9 @@ class TestEarlyStopping:
         assert kept_at(run, scripted_state(), tmp_path, Watcher()) == 12
         assert len(took) == 7
 
-    def test_bleu_is_better_when_higher(self, tmp_path):
+    def test_a_score_may_be_better_when_higher(self, tmp_path):
         run, _ = scripted_run([1, 2, 9, 3, 4], patience=2, metric="valid_bleu")
+        run = dataclasses.replace(run, higher_is_better=True)
         assert kept_at(run, scripted_state(), tmp_path, Watcher()) == 6
 
     def test_without_patience_goes_to_the_end(self, tmp_path):
@@ -154,6 +158,12 @@ def test_a_damaged_best_checkpoint_is_an_error(tmp_path):
         fit(run, scripted_state(), tmp_path, Watcher())
 
 
+class Numbers(NamedTuple):
+    """A batch of numbers."""
+
+    ids: np.ndarray  # f32[B]
+
+
 CONFIG = TrainingConfig(epochs=3, optimizer=OptimizerConfig("adam", 0.02), average_decay=0.9)
 
 
@@ -164,7 +174,7 @@ STEPS_PER_EPOCH = 100  # 300 steps and, with the one at the start, 4 validations
 def memorising():
     """A tiny model with dropout, two batches to memorise: (watcher -> run, () -> state)."""
     config = Seq2SeqConfig(20, 20, layers=1, units=32, dropout=0.05)
-    model, training = Seq2Seq(config), make_training(config, CONFIG, STEPS_PER_EPOCH)
+    model, training = Seq2Seq(config), make_training(nll(config, CONFIG), CONFIG, STEPS_PER_EPOCH)
     rng = np.random.default_rng(0)
     sentences = rng.integers(4, 20, (2, 8, 4)).astype(np.int32)
     batches = [
@@ -216,10 +226,49 @@ def test_stopped_twice_it_ends_bit_for_bit_the_same(uninterrupted, memorising, t
         watcher = Watcher(stop_after)
         with pytest.raises(StopRequested, match=f"step {step} of 300 is saved"):
             fit(run_for(watcher), state(), tmp_path, watcher)
-    params, steps = fit(run_for(Watcher()), state(), tmp_path, Watcher())
-    assert steps == expected[1] == 300
-    jax.tree.map(np.testing.assert_array_equal, params, expected[0])
+    params, _, steps = fit(run_for(Watcher()), state(), tmp_path, Watcher())
+    assert steps == expected.steps == 300
+    jax.tree.map(np.testing.assert_array_equal, params, expected.params)
     # The whole state: optimiser state, average and key too.
     (step, whole), (expected_step, expected_whole) = saved(tmp_path), saved(run_dir)
     assert step == expected_step == 300
     jax.tree.map(np.testing.assert_array_equal, whole, expected_whole)
+
+
+def running_mean(rows: int) -> Objective:
+    """Each row carries the mean of what it has seen, which the loss draws the weight towards."""
+
+    def loss(params, batch, extra, carried, noise):
+        mean = 0.9 * carried["mean"] + 0.1 * batch.ids
+        pull = ((params["w"] - mean) ** 2).sum()
+        return Loss(pull, {"pull": pull}, {"mean": mean})
+
+    return Objective(loss, lambda batch: jnp.float32(1), carried={"mean": np.zeros(rows, np.float32)},
+                     report=dict, progress="pull")  # fmt: skip
+
+
+def test_what_an_objective_carries_survives_a_kill_bit_for_bit(tmp_path):
+    config = TrainingConfig(epochs=5, optimizer=OptimizerConfig("adam", 0.1), keep="last")
+    training, rng = make_training(running_mean(4), config, 6), np.random.default_rng(0)
+    numbers = rng.normal(size=(30, 4)).astype(np.float32)
+
+    def batches(start, end=None):
+        for t in range(start, 30):
+            if t == end:
+                raise KeyboardInterrupt
+            yield Numbers(numbers[t])
+
+    def result(run_dir, end=None):
+        run = Run(training.step, partial(batches, end=end), lambda params: {"valid_loss": 1.0}, 6, config,
+                  report=dict, progress="pull")  # fmt: skip
+        return fit(run, training.start({"w": np.float32(0)}, jax.random.key(0)), run_dir, Watcher()), saved(run_dir)
+
+    expected = result(tmp_path / "whole")
+    for end in (8, 17):  # lost: the steps since the last checkpoint
+        with pytest.raises(KeyboardInterrupt):
+            result(tmp_path / "own", end)
+    jax.tree.map(np.testing.assert_array_equal, result(tmp_path / "own"), expected)
+    mean = np.zeros(4)
+    for own in numbers:
+        mean = 0.9 * mean + 0.1 * own
+    np.testing.assert_allclose(expected[1][1]["carried"]["mean"], mean, rtol=1e-5)

@@ -6,11 +6,13 @@ import pytest
 
 from seq2slim import pruning
 from seq2slim.data.batching import Batch
+from seq2slim.evaluation.perplexity import eval_step
 from seq2slim.models import PRESETS, Seq2Seq, init_params, weight_classes
 from seq2slim.training.config import TrainingConfig
+from seq2slim.training.objectives import nll
 from seq2slim.training.optimizers import make_optimizer
 from seq2slim.training.state import new_state
-from seq2slim.training.step import eval_step, make_train_step
+from seq2slim.training.step import make_train_step
 
 PLATFORMS = ["tpu", "cuda"]
 B, S, T = 4, 5, 6
@@ -60,7 +62,7 @@ def test_train_step_lowers(name, masked):
         return 1e-3
 
     optimizer = make_optimizer(config.optimizer, rate)
-    step = make_train_step(model, optimizer, config, rate)
+    step = make_train_step(nll(model.config, config), optimizer, config, rate)
     params = jax.eval_shape(lambda key: init_params(model.config, key), jax.random.key(0))
     masks = None
     if masked:
@@ -78,7 +80,7 @@ def test_train_step_lowers(name, masked):
     after, metrics = jax.tree.unflatten(exported.out_tree, exported.out_avals)
     shapes = jax.tree.map(lambda leaf: (leaf.shape, leaf.dtype), (after, state))
     assert shapes[0] == shapes[1]
-    assert all(value.shape == () for value in metrics)
+    assert all(value.shape == () for value in metrics.values())
 
 
 def test_eval_step_lowers():

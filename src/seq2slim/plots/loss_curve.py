@@ -1,4 +1,4 @@
-"""Validation loss through training, pruning and retraining (See et al. 2016, fig. 7)."""
+"""Validation loss through training and pruning: retrained afterwards (See et al. 2016, fig. 7), or on the way."""
 
 from pathlib import Path
 
@@ -36,5 +36,22 @@ def loss_through_pruning(
     axes.annotate(
         f"best of the baseline {best:.3f}", (steps[0], best), xytext=(0, -10), textcoords="offset points", fontsize=8
     )
+    axes.legend(frameon=False, fontsize=8)
+    return save(fig, path)
+
+
+def losses_of_runs(curves: dict[str, list[tuple]], path: Path) -> list[Path]:
+    """Validation loss of several runs over their steps.
+
+    Args:
+      curves: label -> (steps, validation loss in nats per target token), ascending; the first point, of the untrained
+        model, is left out: its loss would flatten the curves.
+      path: of the figures, without suffix.
+    Returns: paths of the SVG and the PNG.
+    """
+    fig, axes = figure("training steps", "validation loss (nats per token)")
+    for (label, curve), line in zip(curves.items(), (LINES[2], LINES[1], LINES[0])):
+        steps, losses = zip(*curve[1:])
+        axes.plot(steps, losses, label=label, **line)
     axes.legend(frameon=False, fontsize=8)
     return save(fig, path)

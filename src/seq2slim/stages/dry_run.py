@@ -29,6 +29,7 @@ from seq2slim.runs.stage import Stage, differing
 from seq2slim.stages.text import Text
 from seq2slim.stages.train import fresh_params
 from seq2slim.training.config import TrainingConfig
+from seq2slim.training.objectives import nll
 from seq2slim.training.step import make_training
 
 
@@ -106,14 +107,14 @@ class DryRun(Stage):
         shape = widest_shape(self.text.max_length)
         return {
             "weights": sum(leaf.size for leaf in jax.tree.leaves(params)), **kept, "bytes": size,
-            "batch": self.training.batch_size, "source": shape[0], "target": shape[1],
+            "batch": self.training.rows, "source": shape[0], "target": shape[1],
             "devices": f"{jax.device_count()} {jax.default_backend()}", "cores": os.cpu_count(),
             "peak_is_of": phases.of,
         }  # fmt: skip
 
     def _steps(self, name: str, config: TrainingConfig, seed: int, start: Model, phases: "_Phases", split):
         """Takes `steps` real steps from the model `start`. Returns: the parameters after them."""
-        batches = batching.BatchConfig(config.batch_size, start.reverse_source, config.shapes)
+        batches = batching.BatchConfig(config.rows, start.reverse_source, config.shapes)
         plan = batching.plan_epoch(split.lengths, batches, seed, epoch=0)
         shape = widest_shape(self.text.max_length)
         with phases.timed(f"{name}: compiling"):
@@ -123,12 +124,13 @@ class DryRun(Stage):
         for number in range(self.steps):
             batch = batching.make_batch(split, plan[number % len(plan)][1], shape, batches)
             with phases.timed(f"{name}: step {number + 1}"):
-                state, metrics = jax.block_until_ready(made.compiled(state, batch, start.masks))
-            nll, norm = float(metrics.nll / metrics.tokens), float(metrics.gradient_norm)
+                state, metrics = jax.block_until_ready(made.step(state, batch, start.masks))
+            tokens, norm = int(metrics["tokens"]), float(metrics["gradient_norm"])
+            nll = float(metrics["nll"]) / tokens
             if not math.isfinite(nll) or not math.isfinite(norm):
                 raise UserError(f"{name}: step {number + 1} ended in a loss of {nll} and a gradient norm of {norm}")
             phases.say(
-                f"{name}: step {number + 1}: {int(metrics.tokens):,} target words, {nll:.4f} nats per word "
+                f"{name}: step {number + 1}: {tokens:,} target words, {nll:.4f} nats per word "
                 f"(chance: {math.log(self.words):.4f}), gradient norm {norm:.3f}, {phases.rows[-1]['seconds']:.1f} s"
             )
         return state.result
@@ -157,12 +159,13 @@ class _Phases:
 class CompiledStep(NamedTuple):
     """A training step compiled for one batch shape.
 
-    compiled: (state, batch, masks) -> (state, StepMetrics). state: shapes and dtypes of its state.
-    start: params -> the state before the first step.
+    compiled: the program. state: shapes and dtypes of its state.
+    step: (state, batch, masks) -> (state, metrics), by that program. start: params -> the state before the first step.
     """
 
     compiled: jax.stages.Compiled
     state: Any
+    step: Callable
     start: Callable
 
 
@@ -186,10 +189,12 @@ def make_step(
       masks: of a pruned model, or None if dense.
     """
     key = jax.random.key(seed)
-    step, start = make_training(config, training, steps_per_epoch, masks)
-    start = partial(start, key=jax.random.fold_in(key, 1))
-    rows, words = training.batch_size, partial(jax.ShapeDtypeStruct, dtype=np.int32)
-    target = words((rows, shape[1]))
-    batch = batching.Batch(words((rows, shape[0])), target, target, words((rows,)))
+    made = make_training(nll(config, training, masks), training, steps_per_epoch, masks)
+    start = partial(made.start, key=jax.random.fold_in(key, 1))
+    source, target = (np.zeros((training.rows, width), np.int32) for width in shape)
+    batch = batching.Batch(source, target, target, np.zeros(training.rows, np.int32))
     abstract = jax.eval_shape(start, param_shapes(config))
-    return CompiledStep(step.lower(abstract, batch, masks).compile(), abstract, start)
+    compiled = made.jitted.lower(abstract, *made.inputs(batch, masks)).compile()
+    return CompiledStep(
+        compiled, abstract, lambda state, batch, masks: compiled(state, *made.inputs(batch, masks)), start
+    )

@@ -1,7 +1,6 @@
 """Training a model from its seed, and retraining: of a pruned model, or of its dense control."""
 
 import json
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -13,19 +12,22 @@ from seq2slim import pruning
 from seq2slim.data import batching
 from seq2slim.decoding.search_config import SearchConfig
 from seq2slim.errors import UserError
-from seq2slim.evaluation.bleu import bleu
-from seq2slim.evaluation.perplexity import Perplexity, corpus_perplexity
+from seq2slim.evaluation.perplexity import model_perplexity
 from seq2slim.evaluation.translate import translate
 from seq2slim.inference import text_files
 from seq2slim.inference.model_files import Model, load_model, save_model
 from seq2slim.inference.search import make_search
-from seq2slim.models import ModelOptions, Seq2Seq, Seq2SeqConfig, init_params
+from seq2slim.models import ModelOptions, Seq2SeqConfig, init_params, weight_classes
 from seq2slim.runs.stage import Stage, differing, run_name
+from seq2slim.stages.objective import make_objective
 from seq2slim.stages.text import Text
-from seq2slim.stages.words import make_objective
-from seq2slim.training.config import TrainingConfig, WordDistillationConfig
+from seq2slim.tasks import task_named
+from seq2slim.tasks.task import VALID, VALID_LOSS
+from seq2slim.training.config import TrainingConfig, WordDistillationConfig, total_steps
 from seq2slim.training.loop import Run, fit
-from seq2slim.training.step import eval_step, make_training
+from seq2slim.training.mask_schedule import mask_schedule
+from seq2slim.training.objectives import objective_named
+from seq2slim.training.step import make_training
 
 
 @dataclass(frozen=True)
@@ -41,7 +43,7 @@ class Train(Stage):
       masks: a pruned model of the same architecture; its masks hold from the first step on: "sparse from the
         beginning" (See et al. 2016, sec. 4.3). With the seed of that model's baseline, the surviving weights start
         at the baseline's initial values: a lottery ticket (Frankle & Carbin 2019).
-      teachers, word: word-level distillation: its teachers (see `stages.words.make_objective`), its weight and
+      teachers, word: word-level distillation: its teachers (see `stages.objective.make_objective`), its weight and
         temperature.
     """
 
@@ -55,6 +57,9 @@ class Train(Stage):
     teachers: tuple[Stage, ...] = ()
     word: WordDistillationConfig = WordDistillationConfig()
 
+    def __post_init__(self):
+        _check(self)
+
     def describe(self) -> str:
         return super().describe() + (f", under the masks of {run_name(self.masks)}" if self.masks else "")
 
@@ -66,7 +71,7 @@ class Train(Stage):
         source, target = text_files.vocabularies(context.run_dir(self.text))
         config = self.model.build(len(source), len(target))
         params = fresh_params(config, self.seed)
-        model = Model(config, params, None, self.reverse_source)
+        model = Model(config, params, None, self.reverse_source, self.text.task)
         if self.masks is not None:
             masks = load_model(context.run_dir(self.masks), context.say, context.run_dir(self.text)).masks
             if masks is None:
@@ -98,6 +103,11 @@ class Retrain(Stage):
     teachers: tuple[Stage, ...] = ()
     word: WordDistillationConfig = WordDistillationConfig()
 
+    def __post_init__(self):
+        _check(self)
+        if (own := self.text.task) != (learnt := self.parent.text.task):
+            raise UserError(f"{run_name(self.parent)} has learnt {learnt}; the text to retrain it on is for {own}")
+
     @property
     def text(self) -> Text:
         """The training text."""
@@ -112,12 +122,10 @@ class Retrain(Stage):
         return _train(self, model, run_dir, context)
 
 
-def perplexity(
-    config: Seq2SeqConfig, params, split, batches: batching.BatchConfig, rows=None, watched: Callable = iter
-) -> Perplexity:
-    """Perplexity of a model on a tokenised split, or on `rows` of it; `watched` wraps the iterator over batches."""
-    step = partial(eval_step, Seq2Seq(config), params)
-    return corpus_perplexity(step, watched(batching.evaluation_batches(split, batches, rows=rows)))
+def _check(stage: Train | Retrain):
+    """Raises: UserError for an unknown metric or objective."""
+    task_named(stage.text.task).higher_is_better(stage.training.metric)
+    objective_named(stage.training.objective)
 
 
 def fresh_params(config: Seq2SeqConfig, seed: int):
@@ -126,17 +134,21 @@ def fresh_params(config: Seq2SeqConfig, seed: int):
 
 
 def _validation(stage: Train | Retrain, model: Model, split, batches: batching.BatchConfig, text_dir: Path):
-    """params -> valid_loss (nats per target token), valid_perplexity and, if it is the metric, valid_bleu (greedy)."""
-    references = stage.text.lines("valid", 1) if stage.training.metric == "valid_bleu" else None
+    """params -> valid_loss (nats per target token), valid_perplexity and, if it is the metric, a score (greedy)."""
+    task, score = task_named(stage.text.task), stage.training.metric.removeprefix(VALID)
+    scored = stage.training.metric != VALID_LOSS
+    references = stage.text.lines("valid", 1) if scored else None
+    vocabularies = text_files.vocabularies(text_dir)
+    constraint = task.constraint(*vocabularies)
 
     def evaluate(params) -> dict[str, float]:
-        found = perplexity(model.config, params, split, batches)
-        values = {"valid_loss": found.nll / found.tokens, "valid_perplexity": found.perplexity}
-        if references is not None:
-            search = make_search(model._replace(params=params), SearchConfig(beam=1))
+        found = model_perplexity(model.config, params, split, batches)
+        values = {VALID_LOSS: found.nll / found.tokens, "valid_perplexity": found.perplexity}
+        if scored:
+            search = make_search(model._replace(params=params), SearchConfig(beam=1), constraint=constraint)
             ordered = batching.evaluation_batches(split, batches, targets=False)
-            lines = translate(search, ordered, text_files.vocabularies(text_dir)[1], len(references))
-            values["valid_bleu"] = bleu(lines, references).score
+            lines = translate(search, ordered, vocabularies[1], len(references), to_text=task.text)
+            values[VALID + score] = task.scores(lines, references).values[score]
         return values
 
     return evaluate
@@ -147,19 +159,30 @@ def _train(stage: Train | Retrain, model: Model, run_dir: Path, context) -> dict
     config = stage.training
     text_dir = context.run_dir(stage.text)
     corpus = text_files.tokenised(text_dir)
-    batches = batching.BatchConfig(config.batch_size, model.reverse_source, config.shapes)
+    batches = batching.BatchConfig(config.rows, model.reverse_source, config.shapes)
     steps_per_epoch = batching.steps_per_epoch(len(corpus["train"]), batches)
-    losses, more = make_objective(stage, model, context)
-    training = make_training(model.config, config, steps_per_epoch, model.masks, losses)
+    classes = pruning.classes_by_rules(model.params, weight_classes(model.config))
+    key = jax.random.key(stage.seed)
+    schedule = mask_schedule(
+        config.pruning, total_steps(config, steps_per_epoch), classes, key=jax.random.fold_in(key, 2)
+    )
+    masks = model.masks
+    if schedule is not None and masks is None:
+        masks = pruning.all_true(model.params, classes)
+    objective = make_objective(stage, model, context)
+    training = make_training(objective, config, steps_per_epoch, masks)
     run = Run(
-        step=lambda state, batch, masks: training.step(state, batch, masks, *more(batch)),
+        step=training.step,
         batches=partial(batching.train_batches, corpus["train"], batches, stage.seed),
         evaluate=_validation(stage, model, corpus["valid"], batches, text_dir),
         steps_per_epoch=steps_per_epoch,
         config=config,
-        masks=model.masks,
+        masks=masks,
+        schedule=schedule,
+        higher_is_better=task_named(stage.text.task).higher_is_better(config.metric),
+        report=objective.report,
+        progress=objective.progress,
     )
-    state = training.start(model.params, jax.random.fold_in(jax.random.key(stage.seed), 1))
-    params, steps = fit(run, state, run_dir, context)
-    save_model(run_dir, model._replace(params=params), text_dir)
+    params, masks, steps = fit(run, training.start(model.params, jax.random.fold_in(key, 1)), run_dir, context)
+    save_model(run_dir, model._replace(params=params, masks=masks), text_dir)
     return {"steps": steps, "weights": sum(leaf.size for leaf in jax.tree.leaves(params))}

@@ -1,6 +1,5 @@
-"""Word-level distillation: from teachers that run inside the student's step, or from their words stored once."""
+"""The words of teachers, stored once: for word-level distillation without running them again."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -16,13 +15,10 @@ from seq2slim.distillation.shards import SHARD_BATCHES, missing_shards, shard_pa
 from seq2slim.distillation.top_k import TopKStore, write_shard, write_store
 from seq2slim.errors import StopRequested, UserError
 from seq2slim.inference import text_files
-from seq2slim.inference.model_files import Model, load_model
+from seq2slim.inference.model_files import load_model
 from seq2slim.models import Seq2Seq
 from seq2slim.runs.stage import Stage, run_name
 from seq2slim.special_ids import PAD
-from seq2slim.training.config import WordDistillationConfig
-from seq2slim.training.distillation_losses import online_losses, stored_losses
-from seq2slim.training.step import batch_losses
 
 
 @dataclass(frozen=True)
@@ -87,33 +83,3 @@ def _top_words(modules: tuple[Seq2Seq, ...], k: int, params, batch):
     best, words = top_k(log_probs.reshape(-1, log_probs.shape[-1]), k)
     shape = (*log_probs.shape[:2], k)
     return words.reshape(shape), best.reshape(shape)
-
-
-def make_objective(stage, model: Model, context) -> tuple[Callable, Callable]:
-    """The losses that a training stage minimises, and the arguments that they take beside the batch.
-
-    Args:
-      stage: Train or Retrain. Its `teachers` are models that run inside the step (several: the mean of their
-        probabilities), or one `StoreWords` of its text. Without teachers the loss is plain NLL.
-      model: the student.
-    Returns: (losses, more): losses as in `make_train_step`; more(batch) -> its further arguments, a tuple.
-    Raises: UserError if teachers and student differ in vocabularies or in the direction of the source, or if the
-      stored words are of another text.
-    """
-    if not stage.teachers:
-        if stage.word != WordDistillationConfig():
-            raise UserError("word (the weight of the teachers' distributions) needs teachers, and there are none")
-        return batch_losses, lambda batch: ()
-    if isinstance(stage.teachers[0], StoreWords):
-        (stored,) = stage.teachers
-        if stored.text != stage.text:
-            raise UserError(f"the words stored are of {run_name(stored.text)}, the text is {run_name(stage.text)}")
-        store = TopKStore(context.run_dir(stored))
-        return stored_losses(stage.word), lambda batch: (store.of(batch),)
-    text_dir = context.run_dir(stage.text)
-    models = [load_model(context.run_dir(teacher), context.say, text_dir) for teacher in stage.teachers]
-    for teacher, own in zip(stage.teachers, models):
-        if own.reverse_source != model.reverse_source:
-            raise UserError(f"{run_name(teacher)} and its student must read the source in the same direction")
-    params = tuple(own.params for own in models)
-    return online_losses(tuple(own.module for own in models), stage.word), lambda batch: (params,)

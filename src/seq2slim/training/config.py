@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, fields
 from typing import Literal, get_args, get_origin
 
 from seq2slim.errors import UserError
+from seq2slim.pruning import SchemeName
 
 
 def _positive(owner, *names):
@@ -85,24 +86,66 @@ class OptimizerConfig:
 
 
 @dataclass(frozen=True)
+class PruningConfig:
+    """Pruning on the way: masks that change while a model is trained. Times are fractions of all steps of the run.
+
+    Attributes:
+      schedule: `none`; `one_shot`: once, at `start`; `iterative`: in `rounds` at equal distances from `start` to
+        `stop`, each of which prunes the same fraction of what is left; `gradual`: the cubic ramp of Zhu & Gupta (2017)
+        from `start` to `stop`.
+      scheme: which weights are pruned, a name in `pruning.SCHEMES`.
+      sparsity: after the last pruning, in [0, 1].
+      start, stop: first and last pruning.
+      rounds: prunings of `iterative`.
+      every: steps between two prunings of `gradual`.
+
+    Validations before the last pruning are never the best, and never end the run.
+    """
+
+    schedule: Literal["none", "one_shot", "iterative", "gradual"] = "none"
+    scheme: SchemeName = "class_blind"
+    sparsity: float = 0.8
+    start: float = 0.15
+    stop: float = 0.6
+    rounds: int = 4
+    every: int = 50
+
+    def __post_init__(self):
+        _known(self)
+        _positive(self, "rounds", "every")
+        if not 0 <= self.sparsity <= 1:
+            raise UserError(f"sparsity is a fraction in [0, 1], got {self.sparsity}")
+        if not 0 <= self.start <= self.stop < 1:
+            raise UserError(
+                f"start and stop of a pruning are fractions of all steps, 0 <= start <= stop < 1; "
+                f"got {self.start} and {self.stop}"
+            )
+
+
+@dataclass(frozen=True)
 class TrainingConfig:
     """A whole training run.
 
     Attributes:
       epochs: passes over the corpus, a fraction allowed.
       max_steps: upper limit on the number of steps; 0: no limit.
-      batch_size: sentence pairs per step.
+      batch_size: sentence pairs whose gradient is computed at once.
+      accumulate: gradients of so many batches are summed before each step: one step then sees `accumulate * batch_size`
+        sentence pairs, in the memory of `batch_size`.
       shapes: upper limit on the number of padded batch shapes. Each is compiled once; fewer shapes pad more.
       label_smoothing: e of `losses.cross_entropy`.
       dropout_scale: factor on the model's dropout rates in this training.
       dropout_by_density: whether a pruned model's dropout rates are multiplied by sqrt(density): fewer weights
-        co-adapt less (Han et al. 2015, sec. 3.2).
+        co-adapt less (Han et al. 2015, sec. 3.2). Under a pruning schedule they follow the current density.
       average_decay: decay of the exponential moving average of the parameters; the average is then what is evaluated
         and kept. 0: no average.
       evaluations_per_epoch: validations (and checkpoints) per epoch, evenly spaced.
-      metric: what validations are compared by: BLEU is better when higher, a loss when lower.
+      metric: what validations are compared by: `valid_loss`, or `valid_` and the name of a score of the task
+        (`valid_bleu` of a translation).
       keep: the parameters of the best validation (`best`), or of the last step (`last`).
       patience: the run stops after this many validations in a row that are not the best; 0: it never stops early.
+      pruning: masks that change during the run.
+      objective: what is minimised, a name in `training.objectives.OBJECTIVES`.
     """
 
     epochs: float = 12
@@ -116,17 +159,25 @@ class TrainingConfig:
     dropout_by_density: bool = False
     average_decay: float = 0.0
     evaluations_per_epoch: int = 1
-    metric: Literal["valid_loss", "valid_bleu"] = "valid_loss"
+    metric: str = "valid_loss"
     keep: Literal["best", "last"] = "best"
     patience: int = 0
+    accumulate: int = 1
+    pruning: PruningConfig = PruningConfig()
+    objective: str = "nll"
 
     def __post_init__(self):
         _known(self)
-        _positive(self, "epochs", "batch_size", "shapes", "evaluations_per_epoch")
+        _positive(self, "epochs", "batch_size", "accumulate", "shapes", "evaluations_per_epoch")
         _not_negative(self, "max_steps", "patience", "dropout_scale")
         for name in ("label_smoothing", "average_decay"):
             if not 0 <= getattr(self, name) < 1:
                 raise UserError(f"{name} must be in [0, 1), got {getattr(self, name)}")
+
+    @property
+    def rows(self) -> int:
+        """Sentence pairs per step."""
+        return self.accumulate * self.batch_size
 
 
 def total_steps(config: TrainingConfig, steps_per_epoch: int) -> int:

@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -13,8 +13,10 @@ import numpy as np
 from seq2slim.errors import StopRequested
 from seq2slim.training.checkpoints import CheckpointError, Checkpoints
 from seq2slim.training.config import TrainingConfig, total_steps
+from seq2slim.training.mask_schedule import MaskSchedule
 from seq2slim.training.metric_buffer import MetricBuffer, NonFiniteLoss, Watcher
 from seq2slim.training.metrics import Metrics
+from seq2slim.training.objective import perplexity
 from seq2slim.training.state import TrainState
 
 SAVES = "saves"  # folder of the checkpoints in a run directory
@@ -54,12 +56,15 @@ class Run:
     """What a training run consists of.
 
     Attributes:
-      step: (state, batch, masks) -> (state, StepMetrics), jitted.
+      step: (state, batch, masks) -> (state, metrics), as `step.Training.step`.
       batches: first step -> iterator over the batches from that step on; a pure function of the run's seed.
       evaluate: params -> {name: value}, with `config.metric` among the names.
       steps_per_epoch: batches per epoch.
       config: of the run.
-      masks: of a pruned model, or None.
+      masks: of a pruned model, or None. With a `schedule` they are the first ones, and all weights have one.
+      schedule: of masks that change, or None.
+      higher_is_better: whether `config.metric` is better when higher.
+      report, progress: of the objective.
     """
 
     step: Callable
@@ -68,6 +73,10 @@ class Run:
     steps_per_epoch: int
     config: TrainingConfig
     masks: Any = None
+    schedule: MaskSchedule | None = None
+    higher_is_better: bool = False
+    report: Callable = perplexity
+    progress: str = "nll"
 
     @property
     def total_steps(self) -> int:
@@ -80,7 +89,32 @@ class Run:
         return step * each // epoch > (step - 1) * each // epoch or step == self.total_steps
 
 
-def fit(run: Run, state: TrainState, run_dir: Path, watcher: Watcher):
+class Fitted(NamedTuple):
+    """The result of a run: parameters, their masks (None if dense), and the steps that were taken."""
+
+    params: Any
+    masks: Any
+    steps: int
+
+
+@dataclass
+class _Point:
+    """Where a run is: what a checkpoint holds. Masks are part of it only if they change."""
+
+    state: TrainState
+    progress: Progress
+    masks: Any
+
+    def items(self, run: Run) -> dict:
+        changing = {} if run.schedule is None else {"masks": self.masks}
+        return {"state": self.state._asdict(), "progress": self.progress.arrays(), **changing}
+
+    @classmethod
+    def of(cls, items: dict, run: Run) -> "_Point":
+        return cls(TrainState(**items["state"]), Progress.of(items["progress"]), items.get("masks", run.masks))
+
+
+def fit(run: Run, state: TrainState, run_dir: Path, watcher: Watcher) -> Fitted:
     """Trains to the end, from the newest valid checkpoint if there is one. The result is that of an uninterrupted run.
 
     Args:
@@ -88,68 +122,63 @@ def fit(run: Run, state: TrainState, run_dir: Path, watcher: Watcher):
       state: the start of a run without checkpoints; its buffers are donated.
       run_dir: run directory, with `saves/`, `metrics.jsonl` and `tensorboard/`.
       watcher: sees the progress; may ask to stop.
-    Returns: (the parameters of the best validation or of the last step, as `config.keep` says; steps done).
+    Returns: the model of the best validation or of the last step, as `config.keep` says.
     Raises: NonFiniteLoss naming step, rate and line numbers; StopRequested after saving, if the watcher asks to stop.
     """
     checkpoints = Checkpoints(run_dir / SAVES, report=watcher.say)
-    restored = checkpoints.restore(_items(state, Progress()))
-    progress = Progress()
+    point = _Point(state, Progress(), run.masks)
+    restored = checkpoints.restore(point.items(run))
     if restored is not None:
-        step, items = restored
-        state, progress = TrainState(**items["state"]), Progress.of(items["progress"])
-        watcher.say(f"resuming from step {step} of {run.total_steps}")
-    with Metrics(run_dir, None if restored is None else step, report=watcher.say) as log:
-        state = _steps(run, state, progress, checkpoints, log, watcher, fresh=restored is None)
-    if run.config.keep == "last":
-        return state.result, int(state.step)
-    if (found := checkpoints.restore(_items(state, progress), best=True)) is None:
-        where = checkpoints.folder
-        raise CheckpointError(f"the best checkpoint in {where} is damaged: delete {run_dir} and train again")
-    return TrainState(**found[1]["state"]).result, int(state.step)
+        point = _Point.of(restored[1], run)
+        watcher.say(f"resuming from step {restored[0]} of {run.total_steps}")
+    with Metrics(run_dir, restored and restored[0], report=watcher.say) as log:
+        _steps(run, point, checkpoints, log, watcher, fresh=restored is None)
+    steps = int(point.state.step)
+    if run.config.keep == "best":
+        if (found := checkpoints.restore(point.items(run), best=True)) is None:
+            where = checkpoints.folder
+            raise CheckpointError(f"the best checkpoint in {where} is damaged: delete {run_dir} and train again")
+        point = _Point.of(found[1], run)
+    return Fitted(point.state.result, point.masks, steps)
 
 
-def _items(state: TrainState, progress: Progress) -> dict:
-    return {"state": state._asdict(), "progress": progress.arrays()}
+def _steps(run: Run, point: _Point, checkpoints: Checkpoints, log: Metrics, watcher: Watcher, fresh: bool):
+    """Takes the steps that are left; `point` moves along."""
 
-
-def _steps(
-    run: Run,
-    state: TrainState,
-    progress: Progress,
-    checkpoints: Checkpoints,
-    log: Metrics,
-    watcher: Watcher,
-    fresh: bool,
-) -> TrainState:
     def save(best=False):
-        if run.masks is not None:
-            _check_pruned(state.result, run.masks)
+        if point.masks is not None:
+            _check_pruned(point.state.result, point.masks)
         log.sync()
-        checkpoints.save(int(state.step), _items(state, progress), best=best)
+        checkpoints.save(int(point.state.step), point.items(run), best=best)
 
     def validate():
-        values = run.evaluate(state.result)
-        metric = run.config.metric
+        step, metric = int(point.state.step), run.config.metric
+        values = run.evaluate(point.state.result)
         if not math.isfinite(values[metric]):
             raise NonFiniteLoss(
-                f"validation after step {int(state.step)}: {metric} is {values[metric]}. Earlier checkpoints "
+                f"validation after step {step}: {metric} is {values[metric]}. Earlier checkpoints "
                 "are unchanged. Try a lower learning rate or a lower clip norm"
             )
-        log.write(int(state.step), epoch=int(state.step) / run.steps_per_epoch, **values)
-        save(best=progress.update(values[metric], int(state.step), higher_is_better=metric.endswith("bleu")))
+        log.write(step, epoch=step / run.steps_per_epoch, **values)
+        save(best=point.progress.update(values[metric], step, run.higher_is_better))
 
     def over() -> bool:
-        done = int(state.step) >= run.total_steps
-        return done or (run.config.patience > 0 and progress.worse >= run.config.patience)
+        step, patience = int(point.state.step), run.config.patience
+        pruned = run.schedule is None or step > run.schedule.last
+        return step >= run.total_steps or (pruned and patience > 0 and point.progress.worse >= patience)
 
     if fresh:
         validate()
     if over():
-        return state
-    buffer = MetricBuffer(run.total_steps, run.steps_per_epoch, log, watcher)
-    start = int(state.step)
+        return
+    buffer = MetricBuffer(run.total_steps, run.steps_per_epoch, log, watcher, run.report, run.progress)
+    start = int(point.state.step)
     for step, batch in enumerate(run.batches(start), start):
-        state, metrics = run.step(state, batch, run.masks)
+        if run.schedule is not None and run.schedule.is_due(step):
+            point.state, point.masks = run.schedule.prune(point.state, point.masks)
+            point.progress = Progress()  # a denser model is no rival
+            log.write(step + 1, sparsity=run.schedule.sparsity(step))
+        point.state, metrics = run.step(point.state, batch, point.masks)
         buffer.add(step, batch, metrics)
         validated = run.validates(step + 1)
         if validated:
@@ -157,7 +186,7 @@ def _steps(
             validate()
             buffer.restart()
             if over():
-                return state
+                return
         if watcher.stop_requested:
             if not validated:
                 buffer.flush()

@@ -1,7 +1,7 @@
 """Metrics of training steps on their way from the device to the log: read one step late, one line for many steps."""
 
-import math
 import time
+from collections.abc import Callable, Mapping
 from typing import Protocol
 
 import jax
@@ -9,7 +9,9 @@ import numpy as np
 
 from seq2slim.errors import UserError
 from seq2slim.training.metrics import Metrics
+from seq2slim.training.objective import perplexity
 
+STEP_METRICS = {"loss", "gradient_norm", "learning_rate"}  # of every step; all others are sums of the objective
 LOG_EVERY = 50  # steps between two lines of training metrics
 
 
@@ -32,10 +34,24 @@ class MetricBuffer:
     """Metrics of the steps since the last line of the log.
 
     They are fetched from the device one step late, so that the device never waits for the host.
+
+    Args:
+      total_steps, steps_per_epoch: of the run.
+      log, watcher: where the metrics go.
+      report, progress: of the objective.
     """
 
-    def __init__(self, total_steps: int, steps_per_epoch: int, log: Metrics, watcher: Watcher):
+    def __init__(
+        self,
+        total_steps: int,
+        steps_per_epoch: int,
+        log: Metrics,
+        watcher: Watcher,
+        report: Callable[[Mapping[str, float]], dict[str, float]] = perplexity,
+        progress: str = "nll",
+    ):
         self.total_steps, self.steps_per_epoch, self.log, self.watcher = total_steps, steps_per_epoch, log, watcher
+        self.report, self.shown = report, progress
         self.pending, self.rate = None, None
         self.restart()
 
@@ -62,32 +78,31 @@ class MetricBuffer:
         step, ids, metrics = self.pending
         self.pending = None
         values = jax.device_get(metrics)
-        if not (np.isfinite(values.loss) and np.isfinite(values.gradient_norm)):
+        loss, norm = values["loss"], values["gradient_norm"]
+        if not (np.isfinite(loss) and np.isfinite(norm)):
             lines = ", ".join(str(i + 1) for i in ids if i >= 0)
             raise NonFiniteLoss(
-                f"step {step + 1}: loss {values.loss}, gradient norm {values.gradient_norm}, learning rate "
-                f"{values.learning_rate:g}. Earlier checkpoints are unchanged. Try a lower learning rate or a lower "
+                f"step {step + 1}: loss {loss}, gradient norm {norm}, learning rate "
+                f"{values['learning_rate']:g}. Earlier checkpoints are unchanged. Try a lower learning rate or a lower "
                 f"clip norm, or look at the batch: training lines {lines}"
             )
         self.seen.append((step, values))
-        nll = float(values.nll) / max(float(values.tokens), 1)
-        self.watcher.progress(step=step + 1, total=self.total_steps, tokens_per_s=self.rate, loss=nll)
+        shown = float(values[self.shown]) / max(float(values["tokens"]), 1)
+        self.watcher.progress(step=step + 1, total=self.total_steps, tokens_per_s=self.rate, loss=shown)
 
     def _write(self):
         if not self.seen:
             return
-        last, _ = self.seen[-1]
-        values = [v for _, v in self.seen]
-        tokens = float(sum(v.tokens for v in values))
-        nll = float(sum(v.nll for v in values)) / tokens
-        self.rate = tokens / (time.perf_counter() - self.since)
+        last, values = self.seen[-1]
+        sums = {name: float(sum(v[name] for _, v in self.seen)) for name in values}
+        self.rate = sums["tokens"] / (time.perf_counter() - self.since)
         self.log.write(
             last + 1,
             epoch=(last + 1) / self.steps_per_epoch,
-            train_loss=float(np.mean([v.loss for v in values])),
-            train_perplexity=math.exp(min(nll, 700)),
-            gradient_norm=float(np.mean([v.gradient_norm for v in values])),
-            learning_rate=float(values[-1].learning_rate),
+            train_loss=sums["loss"] / len(self.seen),
+            **self.report({name: sums[name] for name in sums.keys() - STEP_METRICS}),
+            gradient_norm=sums["gradient_norm"] / len(self.seen),
+            learning_rate=float(values["learning_rate"]),
             tokens_per_s=self.rate,
         )
         self.restart()

@@ -14,6 +14,7 @@ class TrainState(NamedTuple):
 
     step: int32[], steps done. params: the trained parameters. optimizer: state of the optax transformation.
     average: exponential moving average of params, or None. key: uint32[2], key data of the run's PRNG key.
+    carried: what the objective carries from step to step, leading axis B; () for translation.
     """
 
     step: jax.Array
@@ -21,6 +22,7 @@ class TrainState(NamedTuple):
     optimizer: Any
     average: Any
     key: jax.Array
+    carried: Any = ()
 
     @property
     def result(self):
@@ -28,8 +30,10 @@ class TrainState(NamedTuple):
         return self.params if self.average is None else self.average
 
 
-def new_state(params, optimizer: optax.GradientTransformation, key, averaged: bool, masks=None) -> TrainState:
-    """The state before the first step. `params` is copied, because a step donates the buffers of its state.
+def new_state(
+    params, optimizer: optax.GradientTransformation, key, averaged: bool, masks=None, carried=()
+) -> TrainState:
+    """The state before the first step. Arrays are copied, because a step donates the buffers of its state.
 
     Args:
       params: pytree of float arrays; with masks, the pruned weights are already zero.
@@ -37,6 +41,7 @@ def new_state(params, optimizer: optax.GradientTransformation, key, averaged: bo
       key: jax.random.key of the run.
       averaged: whether to keep a moving average of the parameters, which starts at `params`.
       masks: of a pruned model, or None if dense.
+      carried: what the objective carries into the first step.
     """
     if masks is not None:
         optimizer = pruning.keep_pruned(optimizer, masks)
@@ -46,4 +51,5 @@ def new_state(params, optimizer: optax.GradientTransformation, key, averaged: bo
         optimizer=optimizer.init(params),
         average=jax.tree.map(jnp.copy, params) if averaged else None,
         key=jax.random.key_data(key),
+        carried=jax.tree.map(jnp.array, carried),
     )

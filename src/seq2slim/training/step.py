@@ -1,147 +1,141 @@
-"""One training step and one evaluation step of a translation model, each compiled once per batch shape.
+"""One training step, compiled once per batch shape. `make_training` is the way in.
 
-`make_training` is the way in: it puts model, learning rate, optimiser, losses and step together.
+The step knows no model: what is minimised is an `Objective`, whose parameters are any pytree.
 """
 
-import math
 from collections.abc import Callable
-from dataclasses import replace
-from functools import partial
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 
 from seq2slim import pruning
-from seq2slim.losses import cross_entropy
-from seq2slim.models import Seq2Seq, Seq2SeqConfig
-from seq2slim.special_ids import PAD
 from seq2slim.training.config import TrainingConfig, total_steps
 from seq2slim.training.learning_rates import learning_rate
+from seq2slim.training.objective import Noise, Objective
 from seq2slim.training.optimizers import make_optimizer
 from seq2slim.training.state import TrainState, new_state
 
-
-class StepMetrics(NamedTuple):
-    """Metrics of one step; all f32[].
-
-    loss: the minimised value (smoothed, normalised). nll: summed over target tokens, nats.
-    tokens: target tokens, EOS counted. gradient_norm: global, of the surviving weights, before clipping.
-    learning_rate: of this step.
-    """
-
-    loss: jax.Array
-    nll: jax.Array
-    tokens: jax.Array
-    gradient_norm: jax.Array
-    learning_rate: jax.Array
+Metrics = dict[str, jax.Array]  # all f32[]
 
 
 class Training(NamedTuple):
     """A training run, ready for its first batch.
 
-    step: (state, batch, masks, *more) -> (state, StepMetrics), from `make_train_step`.
+    step: (state, batch, masks) -> (state, metrics); the state's buffers are donated.
     start: (params, key) -> `TrainState` before the first step; key: jax.random.key of dropout.
+    jitted: the step as `make_train_step` gives it. inputs: (batch, masks) -> its arguments after the state.
     """
 
     step: Callable
     start: Callable
+    jitted: Callable
+    inputs: Callable
 
 
-def batch_losses(model: Seq2Seq, params, batch, label_smoothing=0.0, dropout_key=None):
-    """Losses of a batch, summed over its target tokens, in nats.
-
-    Args:
-      model: the model.
-      params: its parameters, a nested dict without the top-level key "params".
-      batch: `data.Batch`; an unused row, all PAD, adds nothing.
-      label_smoothing, dropout_key: as in `cross_entropy` and `Seq2Seq.hidden`.
-    Returns: (loss f32[], nll f32[], tokens f32[]: target tokens, EOS counted).
-    """
-    hidden = model.apply({"params": params}, batch.source, batch.target_in, dropout_key, method="hidden")
-    softmax, labels = params["softmax"], batch.target_out.T
-    weights = (labels != PAD).astype(softmax["kernel"].dtype)
-    loss, nll = cross_entropy(hidden, softmax["kernel"], softmax.get("bias"), labels, weights, label_smoothing)
-    return loss, nll, weights.sum()
-
-
-def make_training(
-    model: Seq2SeqConfig, config: TrainingConfig, steps_per_epoch: int, masks=None, losses: Callable = batch_losses
-) -> Training:
-    """The step of a training run and its first state, from the configuration of the model and of the training.
+def make_training(objective: Objective, config: TrainingConfig, steps_per_epoch: int, masks=None) -> Training:
+    """The step of a training run and its first state.
 
     Args:
-      model: with its full dropout rates.
+      objective: what is minimised.
       config: the training.
       steps_per_epoch: converts the epochs of `config` to steps.
       masks: of a pruned model, or None if dense; `step` takes them again, as an argument.
-      losses: what is minimised, as `batch_losses`, the default.
     """
     rate = learning_rate(
         config.schedule, config.optimizer.learning_rate, steps_per_epoch, total_steps(config, steps_per_epoch)
     )
     optimizer = make_optimizer(config.optimizer, rate)
-    module = Seq2Seq(with_dropout(model, config, masks))
-    step = make_train_step(module, optimizer, config, rate, losses)
-    return Training(step, lambda params, key: new_state(params, optimizer, key, config.average_decay > 0, masks))
+    jitted = make_train_step(objective, optimizer, config, rate)
 
+    def inputs(batch, masks=None) -> tuple:
+        if config.accumulate == 1:
+            return batch, masks, objective.constants, objective.read(batch)
+        parts = jax.tree.map(lambda x: np.asarray(x).reshape(config.accumulate, -1, *x.shape[1:]), batch)
+        read = [objective.read(jax.tree.map(lambda x, n=n: x[n], parts)) for n in range(config.accumulate)]
+        return parts, masks, objective.constants, jax.tree.map(lambda *arrays: np.stack(arrays), *read)
 
-def with_dropout(model: Seq2SeqConfig, config: TrainingConfig, masks=None) -> Seq2SeqConfig:
-    """The model's configuration with the dropout rates of this training: scaled by `config` and by density."""
-    scale = config.dropout_scale
-    if config.dropout_by_density and masks is not None:
-        scale *= math.sqrt(1 - pruning.count(masks).sparsity)
-    return replace(model, dropout=scale * model.dropout, output_dropout=scale * model.output_dropout)
+    def start(params, key) -> TrainState:
+        return new_state(params, optimizer, key, config.average_decay > 0, masks, objective.carried)
+
+    return Training(lambda state, batch, masks=None: jitted(state, *inputs(batch, masks)), start, jitted, inputs)
 
 
 def make_train_step(
-    model: Seq2Seq,
-    optimizer: optax.GradientTransformation,
-    config: TrainingConfig,
-    rate: optax.Schedule,
-    losses: Callable = batch_losses,
+    objective: Objective, optimizer: optax.GradientTransformation, config: TrainingConfig, rate: optax.Schedule
 ):
-    """A jitted (state, batch, masks, *more) -> (state, StepMetrics). The state's buffers are donated.
+    """A jitted (state, batch, masks, constants, read) -> (state, metrics). The state's buffers are donated.
 
-    `masks` is None for a dense model. `more` is what else the losses read (teachers' parameters, stored words). Both
-    are arguments, because arrays in a closure would become constants of the compiled step.
+    `masks` is None for a dense model; `constants` and `read` are those of the objective. All are arguments, because
+    arrays in a closure would become constants of the compiled step. With `accumulate` N above 1, the leaves of `batch`
+    and `read` have a leading axis N: the batches whose gradients are summed.
     The dropout key of a step is fold_in(key, step), so it depends on the run and the step only.
 
+    The metrics: "loss", the minimised value (smoothed, normalised); "gradient_norm", global, of the surviving weights,
+    before clipping; "learning_rate" of this step; "tokens"; and the sums of the objective under their names.
+
     Args:
-      model: the model to train.
+      objective: what is minimised.
       optimizer: from `make_optimizer`; the step wraps it with the masks.
-      config: label smoothing, normalisation of the loss, and decay of the moving average.
+      config: normalisation of the loss, accumulation, and decay of the moving average.
       rate: step -> learning rate, for the metrics only; the optimizer already uses it.
-      losses: (model, params, batch, label_smoothing, dropout_key, *more) -> (loss, nll, tokens), as `batch_losses`.
     """
 
-    def loss_of(params, batch, key, more):
-        loss, nll, tokens = losses(model, params, batch, config.label_smoothing, key, *more)
-        count = tokens if config.optimizer.normalise == "token" else (batch.ids >= 0).sum()
-        return loss / jnp.maximum(count, 1), (nll, tokens)
+    def normalised(params, batch, extra, carried, noise, count):
+        found = objective.loss(params, batch, extra, carried, noise)
+        return found.total / jnp.maximum(count, 1), found
 
-    def step(state: TrainState, batch, masks=None, *more):
+    def gradient(params, batch, extra, carried, noise, count):
+        """((loss, gradients, sums), carried) of one batch, a part of the `count` that the loss is divided by."""
+        (loss, found), gradients = jax.value_and_grad(normalised, has_aux=True)(
+            params, batch, extra, carried, noise, count
+        )
+        return (loss, gradients, dict(found.sums)), found.carried
+
+    def accumulated(params, batches, extra, carried, noise, count):
+        """The same of N batches: a sum over them, one after the other."""
+        constants, read = extra
+        keys = jax.random.split(noise.key, config.accumulate)
+        carried = jax.tree.map(lambda x: x.reshape(config.accumulate, -1, *x.shape[1:]), carried)
+
+        def one(part):
+            batch, own, kept, key = part
+            return gradient(params, batch, (constants, own), kept, noise._replace(key=key), count)
+
+        def add(total, part):
+            found, kept = one(part)
+            return jax.tree.map(jnp.add, total, found), kept
+
+        parts = batches, read, carried, keys
+        shapes, _ = jax.eval_shape(one, jax.tree.map(lambda x: x[0], parts))
+        zeros = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), shapes)
+        total, carried = jax.lax.scan(add, zeros, parts)
+        return total, jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:]), carried)
+
+    def step(state: TrainState, batch, masks=None, constants=(), read=()):
         sparse = optimizer if masks is None else pruning.keep_pruned(optimizer, masks)
         key = jax.random.fold_in(jax.random.wrap_key_data(state.key), state.step)
-        (loss, (nll, tokens)), gradients = jax.value_and_grad(loss_of, has_aux=True)(state.params, batch, key, more)
+        follows = config.dropout_by_density and config.pruning.schedule != "none"
+        noise = Noise(key, jnp.sqrt(pruning.density(masks)) if follows else None)
+        each = objective.tokens if config.accumulate == 1 else jax.vmap(objective.tokens)
+        tokens = each(batch).sum()
+        count = tokens if config.optimizer.normalise == "token" else (batch.ids >= 0).sum()
+        (loss, gradients, sums), carried = (gradient if config.accumulate == 1 else accumulated)(
+            state.params, batch, (constants, read), state.carried, noise, count
+        )
         if masks is not None:
             gradients = pruning.apply_masks(gradients, masks)
         updates, optimizer_state = sparse.update(gradients, state.optimizer, state.params)
         params = optax.apply_updates(state.params, updates)
-        metrics = StepMetrics(loss, nll, tokens, optax.tree.norm(gradients), rate(state.step))
+        norm = optax.tree.norm(gradients)
+        metrics = sums | {"loss": loss, "tokens": tokens, "gradient_norm": norm, "learning_rate": rate(state.step)}
         average = state.average
         if average is not None:
             # A lower decay early on, so that the initial parameters get no extra weight (debiased Polyak averaging).
             decay = jnp.minimum(config.average_decay, (1.0 + state.step) / (10.0 + state.step))
             average = jax.tree.map(lambda a, p: a + (1 - decay) * (p - a), average, params)
-        return TrainState(state.step + 1, params, optimizer_state, average, state.key), metrics
+        return TrainState(state.step + 1, params, optimizer_state, average, state.key, carried), metrics
 
     return jax.jit(step, donate_argnums=0)
-
-
-@partial(jax.jit, static_argnums=0)
-def eval_step(model: Seq2Seq, params, batch):
-    """(nll f32[] in nats, tokens f32[]), summed over the batch's target tokens; no dropout, no label smoothing."""
-    _, nll, tokens = batch_losses(model, params, batch)
-    return nll, tokens

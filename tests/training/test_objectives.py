@@ -1,4 +1,4 @@
-"""A step with teachers: alpha 0 is plain training, bit for bit; a store of all words equals the teacher itself."""
+"""Objectives with teachers: alpha 0 is plain training, bit for bit; a store of all words equals the teacher itself."""
 
 from functools import cache
 
@@ -9,38 +9,39 @@ import pytest
 from seq2slim.losses import TopK
 from seq2slim.models import Seq2Seq, Seq2SeqConfig, init_params
 from seq2slim.training.config import OptimizerConfig, TrainingConfig, WordDistillationConfig
-from seq2slim.training.distillation_losses import online_losses, stored_losses
-from seq2slim.training.optimizers import make_optimizer
-from seq2slim.training.state import new_state
-from seq2slim.training.step import batch_losses, make_train_step
+from seq2slim.training.objective import Noise
+from seq2slim.training.objectives import nll, objective_named, online_distillation, stored_distillation
+from seq2slim.training.step import make_training
 from tests.training.test_step import BATCH
 
-STUDENT = Seq2Seq(Seq2SeqConfig(11, 9, layers=1, units=4, dropout=0.3))
+STUDENT = Seq2SeqConfig(11, 9, layers=1, units=4, dropout=0.3)
 TEACHER = Seq2Seq(Seq2SeqConfig(11, 9, layers=1, units=6, dropout=0.5, output_bias=True))
 
 
-def params_of(model, seed):
+def params_of(config, seed):
     """Random parameters from numpy, because an eager init compiles every operation."""
-    rng, shapes = np.random.default_rng(seed), jax.eval_shape(lambda k: init_params(model.config, k), jax.random.key(0))
+    rng, shapes = np.random.default_rng(seed), jax.eval_shape(lambda k: init_params(config, k), jax.random.key(0))
     return jax.tree.map(lambda leaf: np.float32(rng.uniform(-1, 1, leaf.shape)), shapes)
 
 
-PARAMS, START = params_of(TEACHER, 7), params_of(STUDENT, 1)
-CONFIG = TrainingConfig(optimizer=OptimizerConfig("sgd", clip_norm=0.0), label_smoothing=0.1)
+PARAMS, START = params_of(TEACHER.config, 7), params_of(STUDENT, 1)
+CONFIG = TrainingConfig(optimizer=OptimizerConfig("sgd", learning_rate=0.5, clip_norm=0.0), label_smoothing=0.1)
 
 
-def step(losses, *more):
+def step(objective):
     """(state, metrics) after one step."""
-    optimizer = make_optimizer(CONFIG.optimizer, lambda step: 0.5)
-    run = make_train_step(STUDENT, optimizer, CONFIG, lambda step: 0.5, losses)
-    state = new_state(START, optimizer, jax.random.key(2), averaged=False)
-    return jax.tree.map(np.asarray, run(state, BATCH, None, *more))
+    training = make_training(objective, CONFIG, 1)
+    return jax.tree.map(np.asarray, training.step(training.start(START, jax.random.key(2)), BATCH))
+
+
+def online(word, *teachers):
+    return online_distillation(STUDENT, CONFIG, word, [(TEACHER, params) for params in teachers])
 
 
 @cache
 def plain():
     """(state, metrics) after one step without a teacher."""
-    return step(batch_losses)
+    return step(nll(STUDENT, CONFIG))
 
 
 @cache
@@ -51,26 +52,32 @@ def all_words():
     return TopK(words, np.take_along_axis(np.asarray(jax.nn.log_softmax(logits)), words, -1))
 
 
+def stored(word):
+    return stored_distillation(STUDENT, CONFIG, word, lambda batch: all_words())
+
+
 def test_alpha_0_is_plain_training_bit_for_bit():
     none = WordDistillationConfig(alpha=0.0, temperature=2.0)
-    for found in (step(online_losses((TEACHER,), none), (PARAMS,)), step(stored_losses(none), all_words())):
+    for found in (step(online(none, PARAMS)), step(stored(none))):
         jax.tree.map(np.testing.assert_array_equal, found, plain())
 
 
 def test_a_store_of_all_words_equals_the_teacher_in_the_step():
-    config = WordDistillationConfig(0.5, temperature=2.0)
-    online, stored = step(online_losses((TEACHER,), config), (PARAMS,)), step(stored_losses(config), all_words())
-    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-5), online, stored)
-    assert abs(online[1].loss - plain()[1].loss) > 1e-3
-    np.testing.assert_allclose(online[1].nll, plain()[1].nll, rtol=1e-6)  # the metric stays the NLL
+    word = WordDistillationConfig(0.5, temperature=2.0)
+    taught, from_store = step(online(word, PARAMS)), step(stored(word))
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-5), taught, from_store)
+    assert abs(taught[1]["loss"] - plain()[1]["loss"]) > 1e-3
+    np.testing.assert_allclose(taught[1]["nll"], plain()[1]["nll"], rtol=1e-6)  # the metric stays the NLL
 
 
 def test_two_teachers_are_their_mean_and_learn_nothing():
-    config = WordDistillationConfig(1.0)
     others = jax.tree.map(lambda leaf: 3 * leaf, PARAMS)
-    losses = online_losses((TEACHER, TEACHER), config)
+    objective = online(WordDistillationConfig(1.0), PARAMS, PARAMS)
 
-    run = jax.jit(jax.value_and_grad(lambda teachers: losses(STUDENT, START, BATCH, 0.0, None, teachers)[0]))
+    def loss(teachers):
+        return objective.loss(START, BATCH, (teachers, ()), (), Noise(None)).total
+
+    run = jax.jit(jax.value_and_grad(loss))
     (one, _), (other, _), (both, gradients) = map(run, ((PARAMS, PARAMS), (others, others), (PARAMS, others)))
     assert abs(one - other) > 1e-3
     np.testing.assert_allclose(both, (one + other) / 2, rtol=1e-5)  # cross-entropy is linear in q
@@ -81,3 +88,8 @@ def test_two_teachers_are_their_mean_and_learn_nothing():
 def test_options_out_of_range(alpha, temperature, name):
     with pytest.raises(ValueError, match=name):
         WordDistillationConfig(alpha, temperature)
+
+
+def test_an_unknown_objective_is_refused_with_the_nearest():
+    with pytest.raises(ValueError, match=r"got 'nl'.*nll"):
+        objective_named("nl")
