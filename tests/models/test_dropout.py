@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from seq2slim.models.dropout import dropout, split_key
+from seq2slim.models.dropout import dropout, scaled, split_key
 
 KEY = jax.random.key(4)
 
@@ -35,3 +35,19 @@ def test_split_key():
     assert split_key(None, 3) == [None] * 3
     keys = split_key(KEY, 3)
     assert len({tuple(np.asarray(jax.random.key_data(key))) for key in (*keys, KEY)}) == 4
+
+
+def test_a_traced_rate_drops_what_the_same_constant_drops():
+    x = jnp.linspace(-1, 1, 200)
+    for dtype in (jnp.float32, jnp.bfloat16):
+        found = jax.jit(lambda rate, x: dropout(KEY, x, rate))(jnp.float32(0.25), x.astype(dtype))
+        expected = dropout(KEY, x.astype(dtype), 0.25)
+        assert found.dtype == dtype
+        np.testing.assert_array_equal(found == 0, expected == 0)
+        np.testing.assert_allclose(np.float32(found), np.float32(expected), rtol=1e-2)
+
+
+def test_a_rate_is_scaled_only_where_there_is_one():
+    assert scaled(0.5, None) == 0.5
+    assert scaled(0.0, jnp.float32(0.5)) == 0.0
+    assert scaled(0.5, jnp.float32(0.5)) == 0.25

@@ -184,6 +184,16 @@ class TestDropout:
         np.testing.assert_array_equal(wet[0], dry[0])
         assert (wet[1:] != dry[1:]).any(axis=(1, 2)).all()
 
+    @pytest.mark.parametrize("variant", ["general, fed, biases", "general, bidirectional"])
+    def test_all_rates_follow_a_scale_that_is_traced(self, variant):
+        config = dataclasses.replace(VARIANTS[variant], dropout=0.5, output_dropout=0.25)
+        half = dataclasses.replace(config, dropout=0.25, output_dropout=0.125)
+        arguments = params_of(config), padded(SOURCES, True), np.array(TARGETS), jax.random.key(1)
+        scaled = np.asarray(jitted(config, "hidden")(*arguments, jnp.float32(0.5)))
+        expected = np.asarray(jitted(half, "hidden")(*arguments))
+        np.testing.assert_array_equal(scaled == 0, expected == 0)
+        np.testing.assert_allclose(scaled, expected, rtol=1e-5, atol=1e-6)
+
     def test_of_the_output_falls_on_what_the_softmax_reads(self):
         config = dataclasses.replace(SEE, layers=1, dropout=0, output_dropout=0.5)
         run = partial(jitted(config, "hidden"), params_of(config), padded(SOURCES, True), np.array(TARGETS))
@@ -191,3 +201,21 @@ class TestDropout:
         kept = h != 0
         np.testing.assert_allclose(h[kept], 2 * dry[kept], rtol=1e-6)
         assert abs(kept.mean() - 0.5) < 5 * 0.5 / np.sqrt(kept.size)
+
+
+@pytest.mark.parametrize("variant", ["dot", "general, fed, biases"])
+def test_logits_of_candidates_are_columns_of_the_logits(variant):
+    for config in (VARIANTS[variant], dataclasses.replace(VARIANTS[variant], compute_dtype="bfloat16")):
+        params, rng = params_of(config), np.random.default_rng(3)
+        hidden = rng.normal(size=(3, 2, config.units)).astype(jnp.dtype(config.compute_dtype))
+        ids = rng.integers(0, VOCABULARIES[1], (3, 2, 5))
+
+        @jax.jit
+        def both(params, hidden, ids, config=config):
+            apply = partial(Seq2Seq(config).apply, {"params": params})
+            found = apply(apply(method="candidate_rows"), hidden, ids, method="candidate_logits")
+            return found, jnp.take_along_axis(apply(hidden, method="logits"), ids, -1)
+
+        found, expected = both(params, hidden, ids)
+        assert found.dtype == jnp.float32
+        np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6)

@@ -81,3 +81,11 @@ def test_overlap_counts_every_cell():
         pruning.overlap(first, {"w": first["w"]})
     with pytest.raises(ValueError, match="shape"):
         pruning.overlap(first, {"w": first["w"][:4], "bias": first["bias"]})
+
+
+@pytest.mark.parametrize("density", [pruning.density, jax.jit(pruning.density)])
+def test_density_is_the_share_of_prunable_weights_kept(density):
+    found = density(MASKS)  # 1 of 4 and 1 of 2; the bias is never pruned
+    assert found.dtype == jnp.float32
+    assert found == pytest.approx(2 / 6) == 1 - pruning.count(MASKS).sparsity
+    assert density({"bias": jnp.array(True)}) == 1
