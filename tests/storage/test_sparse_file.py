@@ -106,7 +106,7 @@ def test_equal_models_give_equal_files_in_any_order(tmp_path, codec):
 
 @pytest.mark.parametrize("codec", list(CODECS))
 def test_the_safetensors_library_reads_it_and_zstandard_its_tensors(tmp_path, codec):
-    """Another program's way in, by what docs/architecture.md says of the format."""
+    """Another program's way in, by what docs/file_format.md says of the format."""
     path = small_file(tmp_path, codec)
     tensors = safetensors.numpy.load_file(path)
     with safetensors.safe_open(path, "np") as file:

@@ -3,7 +3,7 @@
     storage.write("model.slim", params, masks, codec="int8", metadata={"model.json": b"..."})
     params, masks, metadata = storage.read("model.slim", limit_bytes=1 << 30)
 
-The format is specified in docs/architecture.md.
+The format is specified in docs/file_format.md.
 """
 
 from seq2slim.storage.codecs import CODECS
