@@ -24,6 +24,7 @@ from typing import Literal
 from experiments import prune80_report, report
 from experiments.prune80_report import NAME
 from seq2slim.data.corpora import CorpusConfig
+from seq2slim.errors import UserError
 from seq2slim.pruning import SchemeName
 from seq2slim.recipes import RECIPES, Recipe, RecipeName, typed_recipe
 from seq2slim.runs import results
@@ -141,16 +142,32 @@ def trained_pruned_retrained(config: Config, text: Text) -> dict[str, Stage]:
 def pruned_on_the_way(config: Config, text: Text) -> dict[str, Stage]:
     """A model that is pruned while it is trained, and its dense control: label -> stage.
 
-    Both take as many steps as training and retraining together, at the rates of the training, stretched. Dropout
-    follows the density where the recipe's retraining lets it.
+    Both take as many steps as training and retraining together, at the rates of the training, stretched. Of the
+    retraining they take its length, and whether dropout follows the density. `settings.training.pruning` says when.
+    Raises: UserError if the steps of the two cannot be added.
     """
     recipe = config.settings
-    dense = replace(recipe.training, epochs=recipe.training.epochs + recipe.retraining.epochs)
-    pruned = replace(
-        dense,
-        dropout_by_density=recipe.retraining.dropout_by_density,
-        pruning=PruningConfig(config.method, config.scheme, config.sparsity),
+    training, retraining = recipe.training, recipe.retraining
+    if training.rows != retraining.rows or (training.max_steps > 0) != (retraining.max_steps > 0):
+        raise UserError(
+            f"--method {config.method} adds the steps of training and retraining: give both the same batch size, and a "
+            "max_steps to both or to neither"
+        )
+    epochs = training.epochs + retraining.epochs
+    schedule, stretch = training.schedule, epochs / training.epochs
+    dense = replace(
+        training,
+        epochs=epochs,
+        max_steps=training.max_steps + retraining.max_steps,
+        schedule=replace(
+            schedule, halve_after=stretch * schedule.halve_after, halve_every=stretch * schedule.halve_every
+        )
+        if schedule.kind == "halving"
+        else schedule,
+        pruning=PruningConfig(),
     )
+    when = replace(training.pruning, schedule=config.method, scheme=config.scheme, sparsity=config.sparsity)
+    pruned = replace(dense, dropout_by_density=retraining.dropout_by_density, pruning=when)
     return {
         label: Train(text, recipe.model, training, recipe.reverse_source, config.seed)
         for label, training in (("control", dense), (f"{config.method} {100 * config.sparsity:g}%", pruned))

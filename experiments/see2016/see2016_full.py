@@ -105,7 +105,7 @@ def dry_run(config: Config, stages, runner):
     show_classes(model, runner.console)
 
     split = text_files.tokenised(run_dir)["train"]
-    batches = batching.BatchConfig(recipe.training.batch_size, recipe.reverse_source, recipe.training.shapes)
+    batches = batching.BatchConfig(recipe.training.rows, recipe.reverse_source, recipe.training.shapes)
     plan = batching.plan_epoch(split.lengths, batches, config.seed, epoch=0)
     widest = widest_shape(recipe.max_length)
     show_shapes(plan, split, batches, runner.console)

@@ -1,7 +1,8 @@
 """README.md and docs/*.md: commands, links and figures. `test_extending.py` has the page on extensions.
 
 A `console` block is run, all of them in the order of the pages, on the toy language: what it shows must be printed,
-numbers apart. A `python` block is run after them (both take minutes: `make test-slow`). The commands of a `sh` block need hours, a network or files of the
+numbers apart. A `python` block is run after them (both take minutes: `make test-slow`).
+The commands of a `sh` block need hours, a network or files of the
 reader: their options are parsed by the program, and nothing is run.
 """
 

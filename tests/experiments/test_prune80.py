@@ -17,6 +17,7 @@ from experiments import prune80
 from seq2slim.cli.options import parse
 from seq2slim.data.corpora import CorpusConfig
 from seq2slim.data.vocabulary import Vocabulary
+from seq2slim.errors import UserError
 from seq2slim.models import Seq2SeqConfig
 from seq2slim.recipes import RECIPES
 from seq2slim.runs import results
@@ -24,6 +25,7 @@ from seq2slim.runs.runner import RunOptions
 from seq2slim.special_ids import BOS, EOS
 from seq2slim.training.checkpoints import Checkpoints
 from seq2slim.training.config import PruningConfig, total_steps
+from seq2slim.training.learning_rates import halving_steps
 from tests.support.numpy_seq2seq import translate
 
 LABELS = ["baseline", "control", "pruned 80%", "retrained"]
@@ -206,6 +208,40 @@ class TestOnTheWay:
         assert same == control.training
         assert list(evaluated) == [("control", "test"), ("gradual 90%", "test")]
         assert list(compared) == [("gradual 90% - control", "test")]
+
+    @staticmethod
+    def trainings(settings, **changes):
+        """(control, pruned on the way) of these settings."""
+        config = prune80.Config("tiny", settings, CorpusConfig("reverse"), **({"method": "gradual"} | changes))
+        return [model.training for model in prune80.stages(config)[0].values()]
+
+    def test_when_is_an_option_of_the_settings_and_the_control_is_dense(self):
+        settings = RECIPES["tiny"]
+        when = PruningConfig("iterative", "random", 0.5, start=0.3, every=10)
+        settings = replace(settings, training=replace(settings.training, pruning=when))
+        control, pruned = self.trainings(settings)
+        assert control.pruning == PruningConfig()
+        assert pruned.pruning == PruningConfig("gradual", "class_blind", 0.8, start=0.3, every=10)
+
+    def test_halvings_come_at_the_same_fraction_of_a_longer_run(self):
+        paper = RECIPES["see2016"]
+        control, _ = self.trainings(paper)
+        assert (paper.training.epochs, control.epochs) == (12, 16)
+
+        def halved(training):
+            steps = total_steps(training, 300)
+            found = halving_steps(training.schedule, 300, steps)
+            return found[found < steps] / steps
+
+        np.testing.assert_allclose(halved(control), halved(paper.training), atol=1e-3)
+
+    def test_steps_that_cannot_be_added_are_refused(self):
+        tiny = RECIPES["tiny"]
+        for changes in ({"batch_size": 8}, {"accumulate": 2}, {"max_steps": 9}):
+            with pytest.raises(UserError, match="adds the steps of training and retraining"):
+                self.trainings(replace(tiny, retraining=replace(tiny.retraining, **changes)))
+        both = replace(tiny, **{name: replace(getattr(tiny, name), max_steps=9) for name in ("training", "retraining")})
+        assert {total_steps(training, 100) for training in self.trainings(both)} == {18}
 
 
 class TestGroup:

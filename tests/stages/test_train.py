@@ -1,13 +1,14 @@
 """Training: chosen by BLEU, under masks, and from a parent on another text."""
 
-import dataclasses
 import random
+from dataclasses import replace
 
 import jax
 import numpy as np
 import pytest
 import sacrebleu
 
+from seq2slim import pruning
 from seq2slim.data import batching
 from seq2slim.data.corpora import CorpusConfig
 from seq2slim.data.vocabulary import VocabularyConfig
@@ -26,7 +27,7 @@ from seq2slim.stages.text import Text
 from seq2slim.stages.train import Retrain, Train
 from seq2slim.tasks import TASKS
 from seq2slim.training.checkpoints import Checkpoints
-from seq2slim.training.config import OptimizerConfig, ScheduleConfig, TrainingConfig
+from seq2slim.training.config import OptimizerConfig, PruningConfig, ScheduleConfig, TrainingConfig
 from seq2slim.training.metrics import read_metrics
 from tests.support.distilling import TRAINING
 from tests.support.pruning_chain import SEED, arrays, model
@@ -60,6 +61,20 @@ def test_training_under_masks_starts_from_its_own_seed_and_never_leaves_them(run
         assert moved.max() > 0
 
 
+def test_a_pruned_model_is_pruned_further_while_it_is_retrained(runner, baseline):
+    half = Prune(baseline, sparsity=0.5)
+    ramp = TrainingConfig(max_steps=12, batch_size=16, shapes=1, keep="last", pruning=PruningConfig("gradual"))
+    found, parent = model(runner, Retrain(half, ramp)), model(runner, half)
+    assert pruning.count(found.masks).sparsity == pytest.approx(0.8, abs=1e-3)
+    before, masks, params = arrays(parent.masks), arrays(found.masks), arrays(found.params)
+    for path, mask in masks.items():
+        assert not (mask & ~before[path]).any()  # what was pruned stays pruned
+        assert ((params[path] != 0) <= mask).all()
+    less = replace(ramp, pruning=PruningConfig("gradual", sparsity=0.4))
+    with pytest.raises(UserError, match=r"pruned 50\.0% cannot be pruned on the way to 40\.0%"):
+        runner.run(Retrain(half, less))
+
+
 def test_a_dense_model_has_no_masks_to_train_under(runner, baseline):
     with pytest.raises(ValueError, match="is dense"):
         runner.run(Train(baseline.text, baseline.model, baseline.training, seed=9, masks=baseline))
@@ -85,7 +100,7 @@ def test_an_unknown_metric_or_objective_is_refused_when_the_stage_is_made(change
 def test_a_model_is_not_retrained_on_a_text_of_another_task(monkeypatch):
     monkeypatch.setitem(TASKS, "another", TASKS["translation"])
     with pytest.raises(UserError, match="has learnt translation; the text to retrain it on is for another"):
-        Retrain(Train(KNOWN), on=dataclasses.replace(KNOWN, task="another"))
+        Retrain(Train(KNOWN), on=replace(KNOWN, task="another"))
 
 
 LENGTH = 5  # words per sentence, so that one shape is compiled

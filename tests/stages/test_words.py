@@ -16,6 +16,7 @@ from seq2slim.special_ids import PAD
 from seq2slim.stages.train import Train
 from seq2slim.stages.words import StoreWords
 from seq2slim.training.config import WordDistillationConfig
+from seq2slim.training.objectives import OBJECTIVES
 from tests.support.distilling import TRAINING
 
 
@@ -54,14 +55,17 @@ class TestWords:
         jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5), online, stored)
         assert any((a != b).any() for a, b in zip(*map(jax.tree.leaves, (plain, online))))
 
-    def test_refusals(self, runner, text, teacher, relabelled):
-        wrong = Train(
-            relabelled[0], ModelOptions("tiny", units=4), TRAINING, teachers=(StoreWords(text, (teacher,), 4),)
-        )
-        with pytest.raises(ValueError, match="the words stored are of"):
-            runner.run(wrong)
-        with pytest.raises(ValueError, match="there are none"):
-            runner.run(Train(text, ModelOptions("tiny", units=4), TRAINING, word=WordDistillationConfig(0.9)))
+    def test_refusals(self, runner, text, teacher, relabelled, monkeypatch):
+        model, stored = ModelOptions("tiny", units=4), StoreWords(text, (teacher,), 4)
+        with pytest.raises(UserError, match="the words stored are of"):
+            Train(relabelled[0], model, TRAINING, teachers=(stored,))
+        with pytest.raises(UserError, match="stored words are the only teacher"):
+            Train(text, model, TRAINING, teachers=(stored, teacher))
+        with pytest.raises(UserError, match="there are none"):
+            Train(text, model, TRAINING, word=WordDistillationConfig(0.9))
+        monkeypatch.setitem(OBJECTIVES, "other", OBJECTIVES["nll"])
+        with pytest.raises(UserError, match="mixed with nll alone"):
+            Train(text, model, replace(TRAINING, objective="other"), teachers=(teacher,))
         with pytest.raises(ValueError, match="must read the source in the same direction"):
             runner.run(Train(text, ModelOptions("tiny", units=4), TRAINING, False, teachers=(teacher,)))
         with pytest.raises(UserError, match="k=1000 words per position are stored; the vocabulary has"):

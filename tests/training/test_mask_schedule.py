@@ -7,6 +7,7 @@ from functools import partial
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 import pytest
 
 from seq2slim import pruning
@@ -15,15 +16,17 @@ from seq2slim.training.checkpoints import Checkpoints
 from seq2slim.training.config import PruningConfig, TrainingConfig
 from seq2slim.training.loop import Run, fit
 from seq2slim.training.mask_schedule import mask_schedule
+from seq2slim.training.metric_buffer import NonFiniteLoss
 from seq2slim.training.metrics import read_metrics
 from seq2slim.training.objective import Loss, Objective
+from seq2slim.training.state import new_state
 from seq2slim.training.step import make_training
 from tests.support.scripted_training import Scripted, Watcher
 
 STEPS = 40
 ONCE = PruningConfig("one_shot", sparsity=0.8, start=0.25)
 ROUNDS = PruningConfig("iterative", sparsity=0.875, start=0.25, stop=0.75, rounds=3)
-RAMP = PruningConfig("gradual", sparsity=0.8, start=0.25, stop=0.75, every=5)
+RAMP = PruningConfig("gradual", sparsity=0.8, start=0.25, stop=0.75, every=2)  # 10 prunings in 20 steps
 
 
 def due(config, steps=STEPS):
@@ -37,9 +40,29 @@ def test_when_and_how_much():
     assert due(ONCE) == {10: 0.8}
     assert due(dataclasses.replace(ONCE, start=0.0)) == {0: 0.8}
     assert due(ROUNDS) == {10: 0.5, 20: 0.75, 30: 0.875}  # half of what is left, three times
-    # The first step of the ramp prunes nothing.
-    expected = {10 + 5 * k: 0.8 - 0.8 * (1 - k / 4) ** 3 for k in (1, 2, 3, 4)}
-    assert due(RAMP) == {step: pytest.approx(sparsity) for step, sparsity in expected.items()}
+    # The first step of the ramp prunes nothing. At least ten follow, however seldom they should come.
+    expected = {10 + 2 * k: 0.8 - 0.8 * (1 - k / 10) ** 3 for k in range(1, 11)}
+    for every in (2, 5, 50):
+        found = due(dataclasses.replace(RAMP, every=every))
+        assert found == {step: pytest.approx(sparsity) for step, sparsity in expected.items()}
+    assert len(due(dataclasses.replace(RAMP, every=50), 4000)) == 40  # 2,000 steps, every 50
+
+
+def test_a_pruned_model_is_pruned_from_where_it_is():
+    def due_from(config, initial):
+        schedule = mask_schedule(config, STEPS, initial=initial)
+        return {step: schedule.sparsity(step) for step in range(STEPS) if schedule.is_due(step)}
+
+    assert due_from(ONCE, 0.5) == {10: 0.8}
+    assert due_from(dataclasses.replace(ONCE, start=0.0), 0.5) == {0: 0.8}
+    # From 20% kept to 2.5% kept: half of what is left, three times.
+    rounds = dataclasses.replace(ROUNDS, sparsity=0.975)
+    assert due_from(rounds, 0.8) == {10: pytest.approx(0.9), 20: pytest.approx(0.95), 30: 0.975}
+    ramp = due_from(RAMP, 0.5)
+    assert ramp == {10 + 2 * k: pytest.approx(0.8 - 0.3 * (1 - k / 10) ** 3) for k in range(1, 11)}
+    for config in (ONCE, ROUNDS, RAMP):
+        with pytest.raises(UserError, match=r"pruned 90\.0% cannot be pruned on the way to 8"):
+            mask_schedule(config, STEPS, initial=0.9)
 
 
 @pytest.mark.parametrize("config", [ONCE, ROUNDS, RAMP], ids=lambda config: config.schedule)
@@ -50,10 +73,15 @@ def test_the_last_pruning_is_the_last_one_that_is_due(config, steps):
     assert found[max(found)] == config.sparsity
 
 
-@pytest.mark.parametrize("config", [RAMP, ROUNDS, dataclasses.replace(ONCE, start=0.9, stop=0.9)])
+@pytest.mark.parametrize("config", [RAMP, dataclasses.replace(ONCE, start=0.9, stop=0.9)])
 def test_too_short_a_run_is_refused(config):
     with pytest.raises(UserError, match="too short"):
         mask_schedule(config, 1)
+
+
+def test_more_rounds_than_steps_are_refused():
+    with pytest.raises(UserError, match="30 rounds of pruning do not fit between the steps 10 and 30"):
+        mask_schedule(dataclasses.replace(ROUNDS, rounds=30), STEPS)
 
 
 @pytest.mark.parametrize(
@@ -61,7 +89,8 @@ def test_too_short_a_run_is_refused(config):
     [
         ({"schedule": "cubic"}, "schedule must be one of"),
         ({"scheme": "blind"}, "scheme must be one of"),
-        ({"sparsity": 1.5}, r"sparsity .* in \[0, 1\], got 1.5"),
+        ({"sparsity": 1.0}, r"sparsity .* in \(0, 1\), got 1.0"),
+        ({"sparsity": 0.0}, r"sparsity .* in \(0, 1\), got 0.0"),
         ({"start": 0.7, "stop": 0.6}, "got 0.7 and 0.6"),
         ({"stop": 1.0}, "got 0.15 and 1.0"),
         ({"start": -0.1}, "got -0.1"),
@@ -144,16 +173,17 @@ def test_the_model_is_pruned_when_due_and_stays_pruned(training, tmp_path, monke
     params, masks, steps = fit(run, start(training), tmp_path, Watcher())
     assert steps == STEPS
     # Validations after 0, 10, 20, 30 and 40 steps: a pruning that is due then has not come yet.
-    ramp = {k: round(40 * (0.8 - 0.8 * (1 - k / 4) ** 3)) / 40 for k in range(5)}
-    assert seen == pytest.approx([0, 0, ramp[1], ramp[3], 0.8])
+    ramp = {k: round(40 * (0.8 - 0.8 * (1 - k / 10) ** 3)) / 40 for k in range(11)}
+    assert seen == pytest.approx([0, 0, ramp[4], ramp[9], 0.8])
     assert zeros(params) == pytest.approx(0.8)
     np.testing.assert_array_equal(np.asarray(params["w"]) != 0, masks["w"])
     assert masks["b"].ndim == 0
     rows = read_metrics(tmp_path / "metrics.jsonl")
-    assert [row["step"] for row in rows if "sparsity" in row] == [16, 21, 26, 31]  # before these steps
+    logged = {row["step"]: row["sparsity"] for row in rows if "sparsity" in row}
+    assert logged == {11 + 2 * k: pytest.approx(ramp[k]) for k in range(1, 11)}  # before these steps
     # Dropout follows the density of each step.
     scales = {row["step"]: row["scale"] for row in rows if "scale" in row}
-    for step, share in ((15, 0), (16, 1), (21, 2), (26, 3), (40, 4)):
+    for step, share in ((12, 0), (13, 1), (15, 2), (30, 9), (40, 10)):
         assert scales[step] == pytest.approx(np.sqrt(1 - ramp[share]), rel=1e-5)
 
 
@@ -179,8 +209,8 @@ def test_interrupted_in_the_ramp_it_ends_bit_for_bit_the_same(training, tmp_path
     """Stopped where a pruning is due next, and killed between two checkpoints."""
     expected = fit(run_of(training, Watcher(), keep="last"), start(training), tmp_path / "whole", Watcher())
     own = tmp_path / "own"
-    for stop_after in (15, 23):
-        watcher = Watcher(stop_after - (0 if stop_after == 15 else 15))
+    for steps in (14, 9):
+        watcher = Watcher(steps)
         with pytest.raises(StopRequested):
             fit(run_of(training, watcher, keep="last"), start(training), own, watcher)
     killed = run_of(training, Watcher(), keep="last")
@@ -201,3 +231,23 @@ def failing(batches, start, at):
         if step == at:
             raise KeyboardInterrupt
         yield batch
+
+
+def test_a_loss_that_is_not_finite_is_told_as_such_though_a_pruning_is_due(training, tmp_path):
+    """The step before the first pruning: its metrics are read before the weights are ranked."""
+
+    def broken(batches, start):
+        for step, batch in enumerate(batches(start), start):
+            yield batch._replace(loss=np.float32(np.nan)) if step == 11 else batch
+
+    run = run_of(training, Watcher(), keep="last")
+    run = dataclasses.replace(run, batches=partial(broken, run.batches))
+    with pytest.raises(NonFiniteLoss, match="step 12: loss nan"):
+        fit(run, start(training), tmp_path, Watcher())
+
+
+def test_a_scheme_that_cannot_prune_says_when():
+    schedule = mask_schedule(dataclasses.replace(ONCE, start=0.0), STEPS)
+    state = new_state({"w": np.full((2, 2), np.nan, np.float32)}, optax.identity(), jax.random.key(0), False)
+    with pytest.raises(UserError, match=r"cannot be pruned after step 0: .*NaN"):
+        schedule.prune(state, pruning.all_true(state.params))

@@ -3,13 +3,14 @@
 from functools import cache
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
 from seq2slim.losses import TopK
 from seq2slim.models import Seq2Seq, Seq2SeqConfig, init_params
 from seq2slim.training.config import OptimizerConfig, TrainingConfig, WordDistillationConfig
-from seq2slim.training.objective import Noise
+from seq2slim.training.objective import Loss, Noise, Objective
 from seq2slim.training.objectives import nll, objective_named, online_distillation, stored_distillation
 from seq2slim.training.step import make_training
 from tests.training.test_step import BATCH
@@ -93,3 +94,38 @@ def test_options_out_of_range(alpha, temperature, name):
 def test_an_unknown_objective_is_refused_with_the_nearest():
     with pytest.raises(ValueError, match=r"got 'nl'.*nll"):
         objective_named("nl")
+
+
+def quadratic(**changes):
+    """(w - 1)^2, carrying 3 numbers, with some of its parts replaced."""
+
+    def loss(params, batch, extra, carried, noise):
+        total = (params["w"] - 1) ** 2
+        return Loss(total, changes.get("sums", {"square": total}), changes.get("carried", carried))
+
+    return Objective(
+        loss, lambda batch: jnp.float32(1), carried=np.zeros(3), progress=changes.get("progress", "square")
+    )
+
+
+@pytest.mark.parametrize(
+    ("changes", "match"),
+    [
+        ({}, None),
+        ({"progress": "loss"}, None),
+        ({"sums": {"tokens": 1.0}}, "may not report 'tokens'"),
+        ({"sums": {"gradient_norm": 1.0}}, "may not report 'gradient_norm'"),
+        ({"progress": "nll"}, "progress='nll' is not reported; reported are .'square'"),
+        ({"carried": np.zeros(9)}, r"keeps its shapes .*\(3,\).* then .*\(9,\)"),
+        ({"carried": np.zeros(3, int)}, "keeps its shapes and dtypes"),
+        ({"carried": ()}, "keeps its shapes"),
+    ],
+)
+def test_an_objective_keeps_its_word(changes, match):
+    training = make_training(quadratic(**changes), CONFIG, 1)
+    state = training.start({"w": np.float32(0)}, jax.random.key(0))
+    if match is None:
+        assert training.step(state, BATCH)[1]["loss"] == 1
+    else:
+        with pytest.raises(ValueError, match=match):
+            training.step(state, BATCH)

@@ -35,6 +35,8 @@ class BeamRules:
     def __post_init__(self):
         if self.accumulate not in get_args(Accumulate):
             raise ValueError(f"accumulate must be one of {get_args(Accumulate)}, got {self.accumulate!r}")
+        if not self.scores_fall and self.length_penalty.kind != "none":
+            raise ValueError("a length penalty divides sums of log-probabilities; raw or last scores have none")
         if self.eos is not None and self.eos in self.never:
             raise ValueError(f"eos={self.eos} is among the ids that are never emitted: no hypothesis could end")
 

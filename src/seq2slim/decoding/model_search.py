@@ -76,7 +76,7 @@ def search(
 
 
 def model_step(modules: tuple[Seq2Seq, ...], params: tuple[Any, ...], source: jax.Array) -> tuple[Step, Any]:
-    """The step of `beam_search` for models that have read `source` int32[B, S], and their carries before it.
+    """The step of `beam_search` for models that have read `source` int32[B, S], without dropout, and their carries.
 
     Returns: (step, carries with leading axis B). `step(carries, tokens int32[N], ids=None)` gives logits f32[N, V], or
       those of `ids` int32[N, C] alone: f32[N, C].

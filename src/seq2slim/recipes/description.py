@@ -60,7 +60,10 @@ def described_training(training: TrainingConfig) -> str:
     when = f" after {schedule.halve_after:g} epochs" if schedule.kind == "halving" else ""
     rate = f"{optimizer.name} {optimizer.learning_rate:g} ({schedule.kind}{when})"
     smoothing = f", label smoothing {training.label_smoothing:g}" if training.label_smoothing else ""
-    return f"{rate} x {epochs} of batch {training.batch_size}{dropout}{smoothing}"
+    pruning = training.pruning
+    pruned = f", pruned to {pruning.sparsity:.0%} ({pruning.schedule})" if pruning.schedule != "none" else ""
+    objective = "" if training.objective == "nll" else f", {training.objective}"
+    return f"{rate} x {epochs} of batch {training.rows}{dropout}{smoothing}{pruned}{objective}"
 
 
 def _text(recipe: Recipe) -> str:

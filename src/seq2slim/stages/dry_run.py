@@ -29,7 +29,7 @@ from seq2slim.runs.stage import Stage, differing
 from seq2slim.stages.text import Text
 from seq2slim.stages.train import fresh_params
 from seq2slim.training.config import TrainingConfig
-from seq2slim.training.objectives import nll
+from seq2slim.training.objectives import objective_named
 from seq2slim.training.step import make_training
 
 
@@ -189,7 +189,7 @@ def make_step(
       masks: of a pruned model, or None if dense.
     """
     key = jax.random.key(seed)
-    made = make_training(nll(config, training, masks), training, steps_per_epoch, masks)
+    made = make_training(objective_named(training.objective)(config, training, masks), training, steps_per_epoch, masks)
     start = partial(made.start, key=jax.random.fold_in(key, 1))
     source, target = (np.zeros((training.rows, width), np.int32) for width in shape)
     batch = batching.Batch(source, target, target, np.zeros(training.rows, np.int32))

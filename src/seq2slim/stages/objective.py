@@ -9,6 +9,23 @@ from seq2slim.training.config import WordDistillationConfig
 from seq2slim.training.objectives import Objective, objective_named, online_distillation, stored_distillation
 
 
+def check_objective(stage):
+    """Raises: UserError if the options of a training stage contradict each other, before anything has run."""
+    named = stage.training.objective
+    objective_named(named)
+    if not stage.teachers:
+        if stage.word != WordDistillationConfig():
+            raise UserError("word (the weight of the teachers' distributions) needs teachers, and there are none")
+        return
+    if named != "nll":
+        raise UserError(f"teachers are mixed with nll alone; the objective is {named}")
+    if any(isinstance(teacher, StoreWords) for teacher in stage.teachers):
+        if len(stage.teachers) > 1:
+            raise UserError("stored words are the only teacher of a training; several teachers are stored together")
+        if (stored := stage.teachers[0].text) != stage.text:
+            raise UserError(f"the words stored are of {run_name(stored)}, the text is {run_name(stage.text)}")
+
+
 def make_objective(stage, model: Model, context) -> Objective:
     """What a training stage minimises.
 
@@ -16,23 +33,13 @@ def make_objective(stage, model: Model, context) -> Objective:
       stage: Train or Retrain. Its `teachers` are models that run inside the step (several: the mean of their
         probabilities), or one `StoreWords` of its text. Without teachers it is the objective named in its options.
       model: the student.
-    Raises: UserError if teachers and student differ in vocabularies or in the direction of the source, or if the
-      stored words are of another text.
+    Raises: UserError if teachers and student differ in vocabularies or in the direction of the source.
     """
-    training = stage.training
-    # Under a schedule the step scales dropout itself, by the density of the moment.
-    masks = model.masks if training.pruning.schedule == "none" else None
+    training, masks = stage.training, model.masks
     if not stage.teachers:
-        if stage.word != WordDistillationConfig():
-            raise UserError("word (the weight of the teachers' distributions) needs teachers, and there are none")
         return objective_named(training.objective)(model.config, training, masks)
-    if training.objective != "nll":
-        raise UserError(f"teachers are mixed with nll alone; the objective is {training.objective}")
     if isinstance(stage.teachers[0], StoreWords):
-        (stored,) = stage.teachers
-        if stored.text != stage.text:
-            raise UserError(f"the words stored are of {run_name(stored.text)}, the text is {run_name(stage.text)}")
-        store = TopKStore(context.run_dir(stored))
+        store = TopKStore(context.run_dir(stage.teachers[0]))
         return stored_distillation(model.config, training, stage.word, store.of, masks)
     text_dir = context.run_dir(stage.text)
     models = [load_model(context.run_dir(teacher), context.say, text_dir) for teacher in stage.teachers]

@@ -19,14 +19,13 @@ from seq2slim.inference.model_files import Model, load_model, save_model
 from seq2slim.inference.search import make_search
 from seq2slim.models import ModelOptions, Seq2SeqConfig, init_params, weight_classes
 from seq2slim.runs.stage import Stage, differing, run_name
-from seq2slim.stages.objective import make_objective
+from seq2slim.stages.objective import check_objective, make_objective
 from seq2slim.stages.text import Text
 from seq2slim.tasks import task_named
 from seq2slim.tasks.task import VALID, VALID_LOSS
 from seq2slim.training.config import TrainingConfig, WordDistillationConfig, total_steps
 from seq2slim.training.loop import Run, fit
 from seq2slim.training.mask_schedule import mask_schedule
-from seq2slim.training.objectives import objective_named
 from seq2slim.training.step import make_training
 
 
@@ -123,9 +122,9 @@ class Retrain(Stage):
 
 
 def _check(stage: Train | Retrain):
-    """Raises: UserError for an unknown metric or objective."""
+    """Raises: UserError for an unknown metric or objective, or teachers that do not fit."""
     task_named(stage.text.task).higher_is_better(stage.training.metric)
-    objective_named(stage.training.objective)
+    check_objective(stage)
 
 
 def fresh_params(config: Seq2SeqConfig, seed: int):
@@ -163,12 +162,16 @@ def _train(stage: Train | Retrain, model: Model, run_dir: Path, context) -> dict
     steps_per_epoch = batching.steps_per_epoch(len(corpus["train"]), batches)
     classes = pruning.classes_by_rules(model.params, weight_classes(model.config))
     key = jax.random.key(stage.seed)
-    schedule = mask_schedule(
-        config.pruning, total_steps(config, steps_per_epoch), classes, key=jax.random.fold_in(key, 2)
-    )
     masks = model.masks
-    if schedule is not None and masks is None:
+    if masks is None and config.pruning.schedule != "none":
         masks = pruning.all_true(model.params, classes)
+    schedule = mask_schedule(
+        config.pruning,
+        total_steps(config, steps_per_epoch),
+        classes,
+        key=jax.random.fold_in(key, 2),
+        initial=0.0 if masks is None else pruning.count(masks).sparsity,
+    )
     objective = make_objective(stage, model, context)
     training = make_training(objective, config, steps_per_epoch, masks)
     run = Run(

@@ -127,7 +127,9 @@ class Task:
 
     @property
     def main(self) -> str:
-        """Name of the main score."""
+        """Name of the main score. Raises: UserError if the task has none."""
+        if not self.metrics:
+            raise UserError(f"the task {self.name} has no score: its models have a perplexity alone")
         return next(iter(self.metrics))
 
     def label(self, score: str) -> str:

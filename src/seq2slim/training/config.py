@@ -94,10 +94,10 @@ class PruningConfig:
         `stop`, each of which prunes the same fraction of what is left; `gradual`: the cubic ramp of Zhu & Gupta (2017)
         from `start` to `stop`.
       scheme: which weights are pruned, a name in `pruning.SCHEMES`.
-      sparsity: after the last pruning, in [0, 1].
-      start, stop: first and last pruning.
+      sparsity: after the last pruning, in (0, 1).
+      start, stop: when the first and the last of `rounds` come, or the ramp begins and ends.
       rounds: prunings of `iterative`.
-      every: steps between two prunings of `gradual`.
+      every: steps between two prunings of `gradual`; fewer where the ramp would have less than ten.
 
     Validations before the last pruning are never the best, and never end the run.
     """
@@ -113,8 +113,8 @@ class PruningConfig:
     def __post_init__(self):
         _known(self)
         _positive(self, "rounds", "every")
-        if not 0 <= self.sparsity <= 1:
-            raise UserError(f"sparsity is a fraction in [0, 1], got {self.sparsity}")
+        if not 0 < self.sparsity < 1:
+            raise UserError(f"sparsity on the way is a fraction in (0, 1), got {self.sparsity}")
         if not 0 <= self.start <= self.stop < 1:
             raise UserError(
                 f"start and stop of a pruning are fractions of all steps, 0 <= start <= stop < 1; "

@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from seq2slim import pruning
 from seq2slim.errors import StopRequested
 from seq2slim.training.checkpoints import CheckpointError, Checkpoints
 from seq2slim.training.config import TrainingConfig, total_steps
@@ -175,9 +176,11 @@ def _steps(run: Run, point: _Point, checkpoints: Checkpoints, log: Metrics, watc
     start = int(point.state.step)
     for step, batch in enumerate(run.batches(start), start):
         if run.schedule is not None and run.schedule.is_due(step):
+            buffer.flush()
             point.state, point.masks = run.schedule.prune(point.state, point.masks)
             point.progress = Progress()  # a denser model is no rival
-            log.write(step + 1, sparsity=run.schedule.sparsity(step))
+            log.write(step + 1, sparsity=pruning.count(point.masks).sparsity)
+            buffer.restart()
         point.state, metrics = run.step(point.state, batch, point.masks)
         buffer.add(step, batch, metrics)
         validated = run.validates(step + 1)

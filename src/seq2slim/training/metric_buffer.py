@@ -9,9 +9,8 @@ import numpy as np
 
 from seq2slim.errors import UserError
 from seq2slim.training.metrics import Metrics
-from seq2slim.training.objective import perplexity
+from seq2slim.training.objective import RESERVED, perplexity
 
-STEP_METRICS = {"loss", "gradient_norm", "learning_rate"}  # of every step; all others are sums of the objective
 LOG_EVERY = 50  # steps between two lines of training metrics
 
 
@@ -100,7 +99,7 @@ class MetricBuffer:
             last + 1,
             epoch=(last + 1) / self.steps_per_epoch,
             train_loss=sums["loss"] / len(self.seen),
-            **self.report({name: sums[name] for name in sums.keys() - STEP_METRICS}),
+            **self.report({name: sums[name] for name in sums.keys() - (RESERVED - {"tokens"})}),
             gradient_norm=sums["gradient_norm"] / len(self.seen),
             learning_rate=float(values["learning_rate"]),
             tokens_per_s=self.rate,

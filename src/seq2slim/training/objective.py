@@ -13,6 +13,8 @@ from seq2slim.models.config import Seq2SeqConfig
 from seq2slim.special_ids import PAD
 from seq2slim.training.config import TrainingConfig
 
+RESERVED = {"loss", "tokens", "gradient_norm", "learning_rate"}  # metrics of every step
+
 
 class Noise(NamedTuple):
     """The randomness of one step: key of dropout, and a factor on its rates, f32[], or None for 1."""
@@ -25,7 +27,7 @@ class Loss(NamedTuple):
     """The loss of a batch.
 
     total: f32[], summed over the batch; the step divides it by the number of its tokens or of its sentences.
-    sums: name -> f32[], what is reported, summed over the batch.
+    sums: name -> f32[], what is reported, summed over the batch; no name of `RESERVED`.
     carried: what the next step gets, shaped like what this one got.
     """
 
@@ -54,8 +56,8 @@ class Objective:
         it.
       constants: arrays that every step reads, such as the parameters of teachers.
       read: batch -> arrays read for this batch alone, such as stored words. Called on the host.
-      carried: the arrays carried into the first step, each with the sentences of a batch as its leading axis. They are
-        saved with the run.
+      carried: the arrays carried into the first step, each with leading axis `TrainingConfig.rows`. They are saved with
+        the run, and keep shapes and dtypes.
       report: sums of the named values over some steps, with "tokens" -> what the log shows of them.
       progress: the named value that the progress line shows, per token.
     """
@@ -72,9 +74,9 @@ class Objective:
 def with_dropout(model: Seq2SeqConfig, config: TrainingConfig, masks=None) -> Seq2SeqConfig:
     """The model's configuration with the dropout rates of this training: scaled by `config` and by density.
 
-    Args: masks: that stay throughout the run. Under a pruning schedule the step scales by the current density.
+    Args: masks: of a pruned model. Under a pruning schedule they change, and the step scales by the current density.
     """
     scale = config.dropout_scale
-    if config.dropout_by_density and masks is not None:
+    if config.dropout_by_density and masks is not None and config.pruning.schedule == "none":
         scale *= math.sqrt(1 - pruning.count(masks).sparsity)
     return replace(model, dropout=scale * model.dropout, output_dropout=scale * model.output_dropout)

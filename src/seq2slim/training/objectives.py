@@ -23,7 +23,7 @@ def nll(model: Seq2SeqConfig, config: TrainingConfig, masks=None) -> Objective:
     Args:
       model: with its full dropout rates.
       config: dropout and label smoothing of the training.
-      masks: of a pruned model whose masks stay, or None.
+      masks: of a pruned model, or None.
     """
     module = Seq2Seq(with_dropout(model, config, masks))
 

@@ -14,7 +14,7 @@ import optax
 from seq2slim import pruning
 from seq2slim.training.config import TrainingConfig, total_steps
 from seq2slim.training.learning_rates import learning_rate
-from seq2slim.training.objective import Noise, Objective
+from seq2slim.training.objective import RESERVED, Loss, Noise, Objective
 from seq2slim.training.optimizers import make_optimizer
 from seq2slim.training.state import TrainState, new_state
 
@@ -92,6 +92,7 @@ def make_train_step(
         (loss, found), gradients = jax.value_and_grad(normalised, has_aux=True)(
             params, batch, extra, carried, noise, count
         )
+        _check(objective, found, carried)
         return (loss, gradients, dict(found.sums)), found.carried
 
     def accumulated(params, batches, extra, carried, noise, count):
@@ -139,3 +140,16 @@ def make_train_step(
         return TrainState(state.step + 1, params, optimizer_state, average, state.key, carried), metrics
 
     return jax.jit(step, donate_argnums=0)
+
+
+def _check(objective: Objective, found: Loss, carried):
+    """Raises: ValueError, while the step is traced, if an objective does not keep its word."""
+    if clash := RESERVED & found.sums.keys():
+        raise ValueError(f"an objective may not report {min(clash)!r}: the step does")
+    if objective.progress not in {*found.sums, *RESERVED}:
+        raise ValueError(f"progress={objective.progress!r} is not reported; reported are {sorted(found.sums)}")
+    before, after = (
+        jax.tree.map(lambda x: (jnp.shape(x), jnp.result_type(x)), tree) for tree in (carried, found.carried)
+    )
+    if before != after:
+        raise ValueError(f"what an objective carries keeps its shapes and dtypes; got {before}, then {after}")
