@@ -18,7 +18,7 @@ PAGE = (ROOT / "docs" / "extending.md").read_text(encoding="utf-8")
 _FILE = re.compile(r"^`([\w/.]+\.py)`:\n\n```(python|diff)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _COMMANDS = re.compile(r"^```sh\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 SECTIONS = dict(re.findall(r"^## (.*?)\n(.*?)(?=^## |\Z)", PAGE, re.MULTILINE | re.DOTALL))
-LINES = ["a b b a", "c c c", "d e f d e f"]
+LINES = ["a b b a", "c c c", "d e f d e f"]  # of words.txt
 
 
 def patched(text: str, patch: str, where: str) -> str:
@@ -40,7 +40,6 @@ def project(tmp_path_factory):
         path = folder / name
         assert path.exists() == (kind == "diff"), name
         path.write_text(patched(path.read_text(), content, name) if kind == "diff" else content)
-    (folder / "words.txt").write_text("".join(f"{line}\n" for line in LINES))
     return folder
 
 
