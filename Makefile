@@ -4,7 +4,7 @@ PY := .venv/bin/python
 # Large temporaries in huge pages: +19% training speed on CPU; must be set before Python starts (glibc reads it once).
 export GLIBC_TUNABLES ?= glibc.malloc.hugetlb=1
 
-.PHONY: experiment experiments test test-slow lint format bench clean
+.PHONY: experiment experiments test test-slow test-install test-minimum lint format bench clean
 .DEFAULT_GOAL := experiments
 
 .venv/.stamp: requirements.txt pyproject.toml
@@ -23,8 +23,14 @@ experiments: .venv/.stamp  ## list the experiments with their claims
 test: .venv/.stamp  ## all but the slow tests
 	$(PY) -m pytest -n 2 --dist loadfile $(ARGS)
 
-test-slow: .venv/.stamp  ## the tests that take minutes
+test-slow: .venv/.stamp  ## the tests that take minutes, those of the installation among them
 	$(PY) -m pytest -m slow $(ARGS)
+
+test-install: .venv/.stamp  ## a wheel in empty environments: plain, [nmt], [all]; prints their sizes
+	$(PY) -m pytest -m slow -s tests/install/test_wheel.py $(ARGS)
+
+test-minimum: .venv/.stamp  ## tests of pruning and models at the oldest versions that pyproject.toml allows
+	$(PY) -m pytest -m slow -s tests/install/test_minimum.py $(ARGS)
 
 lint: .venv/.stamp  ## style, formatting, and which way imports point
 	$(PY) -m ruff check .

@@ -31,6 +31,7 @@ RANKS = {
     "data": 0,
     "errors": -1,
     "files": -1,
+    "installation": -1,
     "json_values": -1,
     "special_ids": -1,
 }

@@ -7,9 +7,12 @@
 
 Packages, each imported when it is first used: `pruning` (works on any JAX model), `data`, `models`, `losses`,
 `decoding`, `training`, `evaluation`, `distillation`, `storage`, `tasks`, `recipes`, `inference`, `runs` and `stages`.
+All but `pruning` and `decoding` need the extra [nmt]; importing them without it is an error that says what to type.
 """
 
 import importlib
+
+from seq2slim.installation import VERSION, watch_imports
 
 _FROM_INFERENCE = ("Translator", "load")
 _PACKAGES = (
@@ -17,6 +20,8 @@ _PACKAGES = (
     "stages", "storage", "tasks", "training",
 )  # fmt: skip
 __all__ = [*_FROM_INFERENCE, *_PACKAGES]
+__version__ = VERSION
+watch_imports()
 
 
 def __getattr__(name: str):

@@ -5,6 +5,7 @@ import sys
 
 import pytest
 
+import seq2slim
 from seq2slim import cli
 
 
@@ -49,6 +50,20 @@ def test_as_a_program_it_is_light_and_lists_its_commands(project):
     process = subprocess.run([sys.executable, "-m", "seq2slim", "runn"], capture_output=True, text=True, check=False)
     assert (process.returncode, process.stdout) == (2, "")
     assert process.stderr == "seq2slim: no command 'runn'; did you mean 'run'?\n"
+
+
+def test_the_version_is_fast():
+    code = "import sys; from seq2slim.cli import main; main(['--version']); sys.exit('jax' in sys.modules)"
+    process = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (process.returncode, process.stdout) == (0, f"seq2slim {seq2slim.__version__}\n")
+
+
+@pytest.mark.parametrize("words", [["experiments"], ["run", "prune80"], ["run"]])
+def test_without_experiments_it_says_where_they_are(tmp_path, monkeypatch, capsys, words):
+    monkeypatch.chdir(tmp_path)
+    assert cli.main(words) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert f"no folder experiments/ in {tmp_path}; the experiments are in a clone of the repository: git clone" in line
 
 
 @pytest.mark.parametrize(

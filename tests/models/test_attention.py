@@ -44,7 +44,7 @@ def test_equals_the_plain_loop_over_words_alone(kind):
     kernels, h, states = make_inputs(kind)
     window = KINDS[kind][1]
     with jax.enable_x64(True):
-        vectors, weights = attended(kernels, h, states, window)
+        vectors, weights = map(np.asarray, attended(kernels, h, states, window))
     assert vectors.shape == (B, T, H)
     outside = 0
     for b, words in enumerate(WORDS):

@@ -169,6 +169,7 @@ class TestAsCommitted:
         (pip,) = re.findall(r"%pip install.*", install)
         assert "--upgrade-strategy only-if-needed" in pip
         assert "jax" not in pip
+        assert "[all]" in pip
         assert install.index("if spec is None or spec.origin is None:") < install.index(pip)
 
     def test_nothing_asks_for_a_device(self, path):
@@ -178,5 +179,6 @@ class TestAsCommitted:
 
 def test_no_requirement_makes_an_installation_replace_jax():
     """Ranges from below alone: whatever jax is installed, as long as it is recent, stays."""
-    for requirement in PYPROJECT["project"]["dependencies"]:
+    extras = PYPROJECT["project"]["optional-dependencies"]
+    for requirement in [*PYPROJECT["project"]["dependencies"], *extras["nmt"], *extras["experiments"]]:
         assert re.fullmatch(r"[\w-]+>=[\d.]+", requirement), requirement

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from seq2slim.errors import UserError
+from seq2slim.installation import REPOSITORY
 
 FOLDER = "experiments"  # of the working directory
 HELP = "usage: python -m seq2slim experiments\n\nLists the experiments in experiments/ with their claims."
@@ -31,6 +32,17 @@ def run(arguments: Sequence[str]):
         print(f"{name:{width}}  {experiment.claim}")
 
 
+def experiments_folder() -> Path:
+    """The folder experiments/ of the working directory. Raises: UserError that says where there is one."""
+    folder = Path(FOLDER)
+    if not folder.is_dir():
+        raise UserError(
+            f"there is no folder {FOLDER}/ in {Path.cwd()}; the experiments are in a clone of the repository: "
+            f"git clone {REPOSITORY}, and run this from its root"
+        )
+    return folder
+
+
 def find_experiments() -> dict[str, Experiment]:
     """Name -> experiment, of all modules in experiments/ and its folders that have `Config` and `main`.
 
@@ -38,9 +50,7 @@ def find_experiments() -> dict[str, Experiment]:
 
     Raises: UserError if there is no folder experiments/, or two experiments have the same name.
     """
-    folder = Path(FOLDER)
-    if not folder.is_dir():
-        raise UserError(f"there is no folder {FOLDER}/ in {Path.cwd()}; run this from the root of the project")
+    folder = experiments_folder()
     found: dict[str, Experiment] = {}
     broken: dict[str, Experiment] = {}
     paths = (path for path in folder.rglob("[!_]*.py") if not any(part.startswith(".") for part in path.parts))

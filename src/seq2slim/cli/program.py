@@ -5,7 +5,9 @@ import os
 import sys
 from collections.abc import Sequence
 
+from seq2slim.cli.experiments import experiments_folder
 from seq2slim.errors import UserError, nearest
+from seq2slim.installation import VERSION, MissingExtra, missing_extra
 
 PROGRAM = "python -m seq2slim"
 # Each is a module of this package (with _ for -) that has a function `run(arguments)`.
@@ -26,15 +28,19 @@ COMMANDS = {
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command and returns its exit code.
 
-    0; 130 after Ctrl-C; 2 after a UserError or an OSError, which are one line; 141 if the reader of its output has gone
-    (0 of `translate`, a filter, whose work is then done). Other errors keep their traceback, and with
-    SEQ2SLIM_TRACEBACK=1 all do.
+    0; 130 after Ctrl-C; 2 after a UserError, an OSError or a missing extra, which are one line; 141 if the reader of
+    its output has gone (0 of `translate`, a filter, whose work is then done). Other errors keep their traceback, and
+    with SEQ2SLIM_TRACEBACK=1 all do.
     """
     command, *rest = (sys.argv[1:] if arguments is None else arguments) or ["--help"]
     try:
         if command in ("-h", "--help"):
             print(_usage())
+        elif command == "--version":
+            print(f"seq2slim {VERSION}")
         elif command in COMMANDS:
+            if command == "run":
+                experiments_folder()  # without experiments, an extra is of no use
             importlib.import_module(f"seq2slim.cli.{command.replace('-', '_')}").run(rest)
         else:
             raise UserError(f"no command {command!r}; {nearest(command, COMMANDS)}")
@@ -45,7 +51,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0 if command == "translate" else 141
     except Exception as error:
-        if os.environ.get("SEQ2SLIM_TRACEBACK") or not isinstance(error, UserError | OSError):
+        if isinstance(error, ModuleNotFoundError):
+            error = missing_extra(error.name) or error
+        if os.environ.get("SEQ2SLIM_TRACEBACK") or not isinstance(error, UserError | OSError | MissingExtra):
             raise
         print(f"seq2slim: {error}", file=sys.stderr)
         return 2
@@ -55,4 +63,5 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _usage() -> str:
     width = max(map(len, COMMANDS))
     lines = [f"  {name:{width}}  {meaning}" for name, meaning in COMMANDS.items()]
-    return "\n".join([f"usage: {PROGRAM} COMMAND", "", *lines, "", f"{PROGRAM} COMMAND --help shows its options."])
+    help_ = f"{PROGRAM} COMMAND --help shows its options; {PROGRAM} --version the version."
+    return "\n".join([f"usage: {PROGRAM} COMMAND", "", *lines, "", help_])

@@ -1,8 +1,17 @@
 """Pruning of any pytree of arrays, and optimisers that keep pruned weights at zero while training goes on.
 
-    masks = pruning.class_blind(params, sparsity=0.8)
-    params = pruning.apply_masks(params, masks)
-    optimizer = pruning.keep_pruned(optax.adam(1e-3), masks)
+    >>> import jax, jax.numpy as jnp, optax
+    >>> from seq2slim import pruning
+    >>> params = {"bias": jnp.ones(2), "kernel": jnp.array([[0.1, -0.5], [2.0, -0.2]])}
+
+    >>> masks = pruning.class_blind(params, sparsity=0.5)
+    >>> params = pruning.apply_masks(params, masks)
+    >>> optimizer = pruning.keep_pruned(optax.adam(1e-3), masks)
+
+    >>> params["kernel"].tolist()
+    [[0.0, -0.5], [2.0, 0.0]]
+
+The examples of all functions begin with these imports, and `make test` runs them.
 
 Masks have the structure of params: bool arrays, True keeps, and a scalar True for a leaf that is never pruned. The
 magnitude schemes are those of See, Luong and Manning (2016). To add a scheme, write a function with the arguments of

@@ -17,7 +17,11 @@ GATES = ("i", "f", "o", "h-hat")  # column order of a fused LSTM kernel
 
 
 def leaf_paths(params):
-    """Path of each leaf as 'a/b/c', in leaf order; list entries appear by their index. Returns: list of str."""
+    """Path of each leaf as 'a/b/c', in leaf order; list entries appear by their index. Returns: list of str.
+
+    >>> pruning.leaf_paths({"encoder": {"kernel": 1.0}, "heads": [2.0, 3.0]})
+    ['encoder/kernel', 'heads/0', 'heads/1']
+    """
     return [
         jax.tree_util.keystr(path, simple=True, separator="/")
         for path, _ in jax.tree_util.tree_leaves_with_path(params)
@@ -35,6 +39,9 @@ def each_leaf(params):
     Args:
       params: pytree of arrays (or of `jax.ShapeDtypeStruct`).
     Returns: class names, same structure.
+
+    >>> pruning.each_leaf({"bias": jnp.ones(3), "kernel": jnp.ones((2, 3))})
+    {'bias': 'never pruned', 'kernel': 'kernel'}
     """
     leaves, treedef = jax.tree.flatten(params)
     names = [
@@ -55,6 +62,11 @@ def classes_by_rules(params, rules: Iterable[tuple[str | re.Pattern, str]]):
     Returns: class names, same structure as `params`.
     Raises: ValueError naming a leaf that no rule or several rules match, or that is in a class and cannot be pruned (a
       scalar, or not floating point).
+
+    >>> params = {"embedding": jnp.ones((5, 2)), "layer_1": {"bias": jnp.ones(4), "kernel": jnp.ones((2, 4))}}
+    >>> rules = [("embedding", "words"), ("layer_*/kernel", "layers"), ("*/bias", pruning.NEVER_PRUNED)]
+    >>> pruning.classes_by_rules(params, rules)
+    {'embedding': 'words', 'layer_1': {'bias': 'never pruned', 'kernel': 'layers'}}
     """
     rules = list(rules)
     leaves, treedef = jax.tree.flatten(params)
@@ -97,6 +109,10 @@ def lstm_subgroups(units: int):
     Args:
       units: H, of the layer (or of one direction).
     Returns: dict, (part, gate) -> (row slice, column slice); part is 'feed-forward' or 'recurrent'.
+
+    >>> kernel = jnp.arange(32).reshape(4, 8)  # 2 inputs, 2 units
+    >>> kernel[pruning.lstm_subgroups(2)["recurrent", "f"]].tolist()
+    [[18, 19], [26, 27]]
     """
     rows = {"feed-forward": slice(None, -units), "recurrent": slice(-units, None)}
     columns = {gate: slice(n * units, (n + 1) * units) for n, gate in enumerate(GATES)}

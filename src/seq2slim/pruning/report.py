@@ -59,6 +59,13 @@ def summary(params, masks, *, classes=None) -> Summary:
       masks: same structure, of any scheme.
       classes: class name of each leaf, same structure. None: each leaf whose mask is not a scalar is a class.
     Raises: ValueError if structures or shapes differ.
+
+    >>> params = {"bias": jnp.ones(2), "kernel": jnp.array([[0.25, -0.5], [2.0, -1.0]])}
+    >>> print(pruning.summary(params, pruning.class_blind(params, 0.5)))
+    class         weights  kept  sparsity  threshold  largest removed
+    kernel              4     2    50.00%          1              0.5
+    all classes         4     2    50.00%          1              0.5
+    never pruned        2     2
     """
     kept = kept_arrays(params, masks)
     leaves = jax.tree.leaves(params)
@@ -85,6 +92,11 @@ def subgroup_density(mask, units: int) -> dict[tuple[str, str], float]:
       units: H.
     Returns: (part, gate) -> density in [0, 1], the keys of `lstm_subgroups`.
     Raises: ValueError if the mask has another shape.
+
+    >>> mask = jnp.ones((4, 8), bool).at[2:, :2].set(False)  # 2 inputs, 2 units
+    >>> found = pruning.subgroup_density(mask, 2)
+    >>> found["feed-forward", "i"], found["recurrent", "i"]
+    (1.0, 0.0)
     """
     mask = np.asarray(mask)
     if mask.ndim != 2 or mask.shape[1] != 4 * units or mask.shape[0] <= units:
@@ -103,6 +115,10 @@ def diagonal_density(mask, units: int) -> dict[tuple[str, str], tuple[float, flo
     Returns: (part, gate) -> (density on the diagonal, density off it), in [0, 1]. Feed-forward subgroups are left out
       unless the input is as wide as the layer; all are left out if H is 1, as nothing is off the diagonal.
     Raises: as `subgroup_density`.
+
+    >>> mask = jnp.tile(jnp.eye(2, dtype=bool), (2, 4))
+    >>> pruning.diagonal_density(mask, 2)["recurrent", "f"]
+    (1.0, 0.0)
     """
     subgroup_density(mask, units)  # checks the shape
     mask, found = np.asarray(mask), {}
@@ -120,6 +136,9 @@ def dead_words(embedding) -> np.ndarray:
     Args:
       embedding: [V, E], concrete: the weights (zero where pruned) or their mask.
     Returns: int64[words], the rows with no non-zero entry, ascending.
+
+    >>> pruning.dead_words(jnp.array([[0.0, 1.0], [0.0, 0.0], [2.0, 3.0]])).tolist()
+    [1]
     """
     return np.flatnonzero(~np.asarray(embedding).astype(bool).any(axis=1))
 

@@ -13,6 +13,10 @@ def one_shot(sparsity: float, step: int = 0) -> Schedule:
     """0 before `step`, `sparsity` from `step` on (See et al. 2016, sec. 3).
 
     Raises: ValueError if sparsity is outside [0, 1] or step is negative.
+
+    >>> schedule = pruning.one_shot(0.8, step=100)
+    >>> schedule(99), schedule(100)
+    (0.0, 0.8)
     """
     _check(sparsity=sparsity, step=step)
     return lambda t: sparsity if t >= step else 0.0
@@ -29,6 +33,10 @@ def iterative(sparsity: float, rounds: int, every: int, start: int = 0) -> Sched
       rounds, every: positive ints; `every` in steps.
       start: step of the first round.
     Raises: ValueError for an argument outside its range.
+
+    >>> schedule = pruning.iterative(0.75, rounds=2, every=100)
+    >>> [schedule(step) for step in (0, 99, 100, 200)]
+    [0.5, 0.5, 0.75, 0.75]
     """
     _check(sparsity=sparsity, step=start, rounds=rounds, every=every)
 
@@ -48,6 +56,10 @@ def gradual(sparsity: float, start: int, stop: int, every: int = 1, initial: flo
       every: steps between two prunings; in between the sparsity is constant.
       initial: s_i, at `start`, in [0, sparsity].
     Raises: ValueError for an argument outside its range.
+
+    >>> schedule = pruning.gradual(0.5, start=100, stop=300, every=100)
+    >>> [schedule(step) for step in (0, 100, 200, 299, 300)]
+    [0.0, 0.0, 0.4375, 0.4375, 0.5]
     """
     _check(sparsity=sparsity, initial=initial, step=start, every=every)
     if stop <= start:
@@ -67,7 +79,12 @@ def gradual(sparsity: float, start: int, stop: int, every: int = 1, initial: flo
 
 
 def is_due(schedule: Schedule, step: int) -> bool:
-    """Whether `schedule` is higher at `step` than at the step before; at step 0, whether it is above 0."""
+    """Whether `schedule` is higher at `step` than at the step before; at step 0, whether it is above 0.
+
+    >>> schedule = pruning.iterative(0.75, rounds=2, every=100)
+    >>> [step for step in range(1000) if pruning.is_due(schedule, step)]
+    [0, 100]
+    """
     return schedule(step) > (schedule(step - 1) if step > 0 else 0.0)
 
 

@@ -35,6 +35,18 @@ def class_blind(params, sparsity: float, *, classes=None, masks=None, scores=Non
     Raises: TypeError if sparsity is not a Python number; ValueError if it is outside [0, 1], nothing is prunable, a
       class has no weight, `masks` or `scores` does not fit, or a concrete weight is NaN (with `scores`: a concrete
       score is NaN or negative). Weights that `masks` has pruned are not checked.
+
+    >>> params = {"kernel": jnp.array([[1.0, -2.0], [3.0, -4.0]]), "softmax": jnp.array([[5.0, -6.0]])}
+    >>> masks = pruning.class_blind(params, 0.5)
+    >>> jax.tree.map(lambda mask: mask.tolist(), masks)
+    {'kernel': [[False, False], [False, True]], 'softmax': [[True, True]]}
+
+    With scores of one's own, and what was pruned before:
+
+    >>> scores = {"kernel": jnp.ones((2, 2)), "softmax": jnp.zeros((1, 2))}
+    >>> masks = pruning.class_blind(params, 0.75, masks=masks, scores=scores)
+    >>> jax.tree.map(lambda mask: mask.tolist(), masks)
+    {'kernel': [[False, False], [False, True]], 'softmax': [[False, True]]}
     """
     del key
     tree = Prunable(params, classes, masks, scores)
@@ -45,6 +57,12 @@ def class_uniform(params, sparsity: float, *, classes=None, masks=None, scores=N
     """Masks that prune the round(x N_c) smallest |w| within each class c (See et al. 2016, sec. 3.3).
 
     Arguments, result and errors as in `class_blind`; the total is the sum of the rounded counts.
+
+    >>> params = {"embedding": jnp.array([[1.0, 2.0]]), "layers": [jnp.array([[3.0, 4.0]]), jnp.array([[5.0, 6.0]])]}
+    >>> classes = {"embedding": "words", "layers": ["layers", "layers"]}
+    >>> masks = pruning.class_uniform(params, 0.5, classes=classes)
+    >>> jax.tree.map(lambda mask: mask.tolist(), masks)
+    {'embedding': [[False, True]], 'layers': [[[False, False]], [[True, True]]]}
     """
     del key
     tree = Prunable(params, classes, masks, scores)
@@ -66,6 +84,11 @@ def class_distribution(params, sparsity: float, *, classes=None, masks=None, sco
 
     Arguments and result as in `class_blind`.
     Raises: as `class_blind`, and ValueError if a concrete class has a deviation that is not finite.
+
+    >>> params = {"narrow": jnp.array([[1.0, -1.0, 2.0, -2.0]]), "wide": jnp.array([[10.0, -10.0, 30.0, -30.0]])}
+    >>> masks = pruning.class_distribution(params, 0.5)
+    >>> jax.tree.map(lambda mask: mask.tolist(), masks)
+    {'narrow': [[False, False, True, True]], 'wide': [[False, False, True, True]]}
     """
     del key
     tree = Prunable(params, classes, masks, scores)
@@ -84,6 +107,10 @@ def random(params, sparsity: float, key=None, *, classes=None, masks=None, score
 
     Args: `key`: a `jax.random` key; the others and the result as in `class_blind`.
     Raises: as `class_blind`, and TypeError without a key.
+
+    >>> masks = pruning.random({"kernel": jnp.ones((4, 5))}, 0.25, jax.random.key(0))
+    >>> pruning.count(masks)
+    MaskCounts(kept=15, total=20)
     """
     del scores
     if key is None:
@@ -103,6 +130,10 @@ def shuffled_within_class(masks, key, *, classes=None):
       classes: class name of each leaf, same structure. None: each leaf that has a mask is a class.
     Returns: masks, same structure and shapes.
     Raises: ValueError if `classes` has another structure, or makes a leaf without a mask prunable.
+
+    >>> masks = {"bias": jnp.array(True), "kernel": jnp.arange(20) >= 5}
+    >>> pruning.count(pruning.shuffled_within_class(masks, jax.random.key(0)))
+    MaskCounts(kept=15, total=20)
     """
     leaves, treedef = jax.tree.flatten(masks)
     if classes is None:

@@ -23,6 +23,15 @@ def keep_pruned(optimizer: optax.GradientTransformation, masks) -> optax.Gradien
       masks: structure of params; bool arrays, True keeps; a scalar leaf is never pruned and passes through.
     Returns: a transformation with `init(params)` and `update(grads, state, params)`.
     Raises: `update` raises ValueError if a mask is not bool or has another shape than its gradient.
+
+    >>> params = {"kernel": jnp.array([[0.0, -0.5], [2.0, 0.0]])}
+    >>> masks = {"kernel": params["kernel"] != 0}
+    >>> optimizer = pruning.keep_pruned(optax.sgd(1.0, momentum=0.5), masks)
+    >>> state = optimizer.init(params)
+    >>> gradients = {"kernel": jnp.ones((2, 2))}
+    >>> updates, state = optimizer.update(gradients, state, params)
+    >>> optax.apply_updates(params, updates)["kernel"].tolist()
+    [[0.0, -1.5], [1.0, 0.0]]
     """
     prunable = jax.tree.map(lambda mask: jnp.ndim(mask) > 0, masks)
     prunable_masks = jax.tree.map(lambda yes, mask: mask if yes else optax.MaskedNode(), prunable, masks)

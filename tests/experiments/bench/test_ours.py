@@ -10,8 +10,8 @@ import pytest
 from experiments.bench import ours as bench_ours
 from experiments.bench import processes as bench_process
 from seq2slim.data.batching import Batch
+from seq2slim.losses import batch_nll
 from seq2slim.models import Seq2Seq, Seq2SeqConfig, init_params
-from seq2slim.training.step import batch_losses
 
 
 def product_flops(jaxpr, times=1):
@@ -34,7 +34,7 @@ def test_training_flops_are_those_of_the_traced_gradient(shape):
     target = np.ones((batch, target_length), np.int32)
     data = Batch(np.ones((batch, source_length), np.int32), target, target, np.arange(batch))
     params = jax.eval_shape(lambda: init_params(config, jax.random.key(0)))
-    gradient = jax.grad(lambda p: batch_losses(Seq2Seq(config), p, data)[0])
+    gradient = jax.grad(lambda p: batch_nll(Seq2Seq(config), p, data)[0])
     assert bench_ours.training_flops(*shape) == product_flops(jax.make_jaxpr(gradient)(params).jaxpr)
 
 

@@ -12,24 +12,24 @@ from typing import TYPE_CHECKING
 from seq2slim.data.corpora.corpus import SPLITS
 from seq2slim.data.corpora.prepared import Pairs
 from seq2slim.errors import UserError
+from seq2slim.installation import missing_extra
 
 if TYPE_CHECKING:
     from tensorflow_datasets.core import DatasetBuilder
 
 SPLIT_NAMES = {"train": "train", "valid": "validation", "test": "test"}  # ours -> theirs
-INSTALL = "pip install tensorflow-datasets array_record importlib_resources"
 _CHUNK = 1000  # records read at a time: three times faster than one by one
 _CONNECT_S, _READ_S, _RETRIES = 5, 60, 2
 
 
 def require_tfds(name: str):
-    """Imports tensorflow_datasets (half a second). Raises: OSError with the command to install it, if missing."""
+    """Imports tensorflow_datasets (half a second). Raises: OSError that says what to install, if it is missing."""
     try:
         import array_record  # noqa: F401
         import importlib_resources  # noqa: F401
         import tensorflow_datasets  # noqa: F401
     except ImportError as error:
-        raise OSError(f"corpus {name!r} needs the package {error.name}: {INSTALL}") from None
+        raise OSError(f"corpus {name!r}: {missing_extra(error.name) or error}") from None
 
 
 @contextlib.contextmanager
