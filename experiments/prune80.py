@@ -84,7 +84,7 @@ def main(config: Config, runner):
 
     common = {"experiment": NAME, "group": group(config), "seed": config.seed, "command": command(config)}
     if config.method != "one_shot":
-        common["beside"] = group(replace(config, method="one_shot"))
+        common["beside"] = group(one_shot(config))
     rows = [
         report.result_row(
             runner, stage, **common, order=order, label=label, seconds=report.seconds(runner, models[label])
@@ -105,6 +105,12 @@ def main(config: Config, runner):
     stored = report.store(runner, NAME, rows, series)
     for path in prune80_report.write(*stored, report.folder(runner, NAME), claim=__doc__.splitlines()[0]):
         runner.console.say(str(path))
+
+
+def one_shot(config: Config) -> Config:
+    """The run of the same settings that trains, prunes and retrains."""
+    training = replace(config.settings.training, pruning=PruningConfig())
+    return replace(config, method="one_shot", settings=replace(config.settings, training=training))
 
 
 def stages(config: Config) -> tuple[dict, dict, dict]:
@@ -128,6 +134,7 @@ def stages(config: Config) -> tuple[dict, dict, dict]:
 
 def trained_pruned_retrained(config: Config, text: Text) -> dict[str, Stage]:
     """The models of See et al. 2016: label -> stage."""
+    _check_pruning(config)
     recipe = config.settings
     baseline = Train(text, recipe.model, recipe.training, recipe.reverse_source, config.seed)
     pruned = Prune(baseline, config.scheme, config.sparsity)
@@ -148,17 +155,17 @@ def pruned_on_the_way(config: Config, text: Text) -> dict[str, Stage]:
     """
     recipe = config.settings
     training, retraining = recipe.training, recipe.retraining
-    if training.rows != retraining.rows or (training.max_steps > 0) != (retraining.max_steps > 0):
+    if training.rows != retraining.rows or training.max_steps or retraining.max_steps:
         raise UserError(
-            f"--method {config.method} adds the steps of training and retraining: give both the same batch size, and a "
-            "max_steps to both or to neither"
+            f"--method {config.method} adds the epochs of training and retraining: give both the same batch size, and "
+            "no max_steps"
         )
+    _check_pruning(config)
     epochs = training.epochs + retraining.epochs
     schedule, stretch = training.schedule, epochs / training.epochs
     dense = replace(
         training,
         epochs=epochs,
-        max_steps=training.max_steps + retraining.max_steps,
         schedule=replace(
             schedule, halve_after=stretch * schedule.halve_after, halve_every=stretch * schedule.halve_every
         )
@@ -172,6 +179,16 @@ def pruned_on_the_way(config: Config, text: Text) -> dict[str, Stage]:
         label: Train(text, recipe.model, training, recipe.reverse_source, config.seed)
         for label, training in (("control", dense), (f"{config.method} {100 * config.sparsity:g}%", pruned))
     }
+
+
+def _check_pruning(config: Config):
+    """Raises: UserError if the settings say what the options of the experiment say."""
+    for name in ("training", "retraining"):
+        pruning, usual = getattr(config.settings, name).pruning, PruningConfig()
+        if any(getattr(pruning, own) != getattr(usual, own) for own in ("schedule", "scheme", "sparsity")):
+            raise UserError(f"settings.{name}.pruning: give --method, --scheme and --sparsity instead")
+    if config.settings.retraining.pruning != PruningConfig():
+        raise UserError("settings.retraining.pruning has no effect; give settings.training.pruning")
 
 
 def group(config: Config) -> str:

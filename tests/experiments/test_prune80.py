@@ -217,9 +217,11 @@ class TestOnTheWay:
 
     def test_when_is_an_option_of_the_settings_and_the_control_is_dense(self):
         settings = RECIPES["tiny"]
-        when = PruningConfig("iterative", "random", 0.5, start=0.3, every=10)
+        when = PruningConfig(start=0.3, every=10)
         settings = replace(settings, training=replace(settings.training, pruning=when))
         control, pruned = self.trainings(settings)
+        config = prune80.Config("tiny", settings, CorpusConfig("reverse"), method="gradual")
+        assert prune80.group(prune80.one_shot(config)) == "reverse, recipe tiny, 80% class_blind, seed 1"
         assert control.pruning == PruningConfig()
         assert pruned.pruning == PruningConfig("gradual", "class_blind", 0.8, start=0.3, every=10)
 
@@ -238,10 +240,17 @@ class TestOnTheWay:
     def test_steps_that_cannot_be_added_are_refused(self):
         tiny = RECIPES["tiny"]
         for changes in ({"batch_size": 8}, {"accumulate": 2}, {"max_steps": 9}):
-            with pytest.raises(UserError, match="adds the steps of training and retraining"):
+            with pytest.raises(UserError, match="adds the epochs of training and retraining"):
                 self.trainings(replace(tiny, retraining=replace(tiny.retraining, **changes)))
-        both = replace(tiny, **{name: replace(getattr(tiny, name), max_steps=9) for name in ("training", "retraining")})
-        assert {total_steps(training, 100) for training in self.trainings(both)} == {18}
+
+    @pytest.mark.parametrize("method", ["one_shot", "gradual"])
+    @pytest.mark.parametrize("part", ["training", "retraining"])
+    @pytest.mark.parametrize("pruning", [PruningConfig("iterative"), PruningConfig(sparsity=0.5)])
+    def test_what_is_an_option_of_the_experiment_is_none_of_the_settings(self, method, part, pruning):
+        tiny = RECIPES["tiny"]
+        settings = replace(tiny, **{part: replace(getattr(tiny, part), pruning=pruning)})
+        with pytest.raises(UserError, match=f"settings.{part}.pruning: give --method"):
+            self.trainings(settings, method=method)
 
 
 class TestGroup:

@@ -22,6 +22,7 @@ from seq2slim.models import ModelOptions, init_params
 from seq2slim.runs.console import Console
 from seq2slim.runs.runner import Runner
 from seq2slim.runs.stage import identity
+from seq2slim.stages import train
 from seq2slim.stages.prune import Prune
 from seq2slim.stages.text import Text
 from seq2slim.stages.train import Retrain, Train
@@ -167,3 +168,12 @@ def test_validating_by_bleu_keeps_the_best(trained, corpus):
 def test_losses_are_logged_with_bleu(trained):
     rows = [row for row in read_metrics(trained[2] / "metrics.jsonl") if "valid_bleu" in row]
     assert all(row["valid_loss"] > 0 and row["valid_perplexity"] > 1 for row in rows)
+
+
+def test_a_validation_takes_the_memory_of_a_batch_and_not_of_a_step(runner, baseline, monkeypatch):
+    seen = set()
+    whole = train.model_perplexity
+    monkeypatch.setattr(train, "model_perplexity", lambda *given: seen.add(given[3].batch_size) or whole(*given))
+    training = TrainingConfig(max_steps=1, batch_size=4, accumulate=3, shapes=1, keep="last")
+    runner.run(Train(baseline.text, baseline.model, training, seed=77))
+    assert seen == {4}

@@ -60,6 +60,7 @@ def test_a_pruned_model_is_pruned_from_where_it_is():
     assert due_from(rounds, 0.8) == {10: pytest.approx(0.9), 20: pytest.approx(0.95), 30: 0.975}
     ramp = due_from(RAMP, 0.5)
     assert ramp == {10 + 2 * k: pytest.approx(0.8 - 0.3 * (1 - k / 10) ** 3) for k in range(1, 11)}
+    assert min(due_from(ROUNDS, 0.29)) == 10  # where 1 - (1 - 0.29) is more than 0.29
     for config in (ONCE, ROUNDS, RAMP):
         with pytest.raises(UserError, match=r"pruned 90\.0% cannot be pruned on the way to 8"):
             mask_schedule(config, STEPS, initial=0.9)

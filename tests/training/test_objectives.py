@@ -10,7 +10,7 @@ import pytest
 from seq2slim.losses import TopK
 from seq2slim.models import Seq2Seq, Seq2SeqConfig, init_params
 from seq2slim.training.config import OptimizerConfig, TrainingConfig, WordDistillationConfig
-from seq2slim.training.objective import Loss, Noise, Objective
+from seq2slim.training.objective import Loss, Noise, Objective, perplexity
 from seq2slim.training.objectives import nll, objective_named, online_distillation, stored_distillation
 from seq2slim.training.step import make_training
 from tests.training.test_step import BATCH
@@ -116,6 +116,7 @@ def quadratic(**changes):
         ({"sums": {"tokens": 1.0}}, "may not report 'tokens'"),
         ({"sums": {"gradient_norm": 1.0}}, "may not report 'gradient_norm'"),
         ({"progress": "nll"}, "progress='nll' is not reported; reported are .'square'"),
+        ({"sums": {"square": jnp.zeros(2)}}, r"numbers, summed over it; got shape \(2,\)"),
         ({"carried": np.zeros(9)}, r"keeps its shapes .*\(3,\).* then .*\(9,\)"),
         ({"carried": np.zeros(3, int)}, "keeps its shapes and dtypes"),
         ({"carried": ()}, "keeps its shapes"),
@@ -129,3 +130,8 @@ def test_an_objective_keeps_its_word(changes, match):
     else:
         with pytest.raises(ValueError, match=match):
             training.step(state, BATCH)
+
+
+def test_a_log_without_an_nll_has_no_perplexity():
+    assert perplexity({"square": 1.0, "tokens": 2.0}) == {}
+    assert perplexity({"nll": 2.0, "tokens": 2.0}) == {"train_perplexity": pytest.approx(np.e)}

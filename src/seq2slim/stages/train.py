@@ -1,7 +1,7 @@
 """Training a model from its seed, and retraining: of a pruned model, or of its dense control."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import ClassVar
@@ -159,6 +159,7 @@ def _train(stage: Train | Retrain, model: Model, run_dir: Path, context) -> dict
     text_dir = context.run_dir(stage.text)
     corpus = text_files.tokenised(text_dir)
     batches = batching.BatchConfig(config.rows, model.reverse_source, config.shapes)
+    in_memory = replace(batches, batch_size=config.batch_size)  # of a step, and so of a validation
     steps_per_epoch = batching.steps_per_epoch(len(corpus["train"]), batches)
     classes = pruning.classes_by_rules(model.params, weight_classes(model.config))
     key = jax.random.key(stage.seed)
@@ -177,7 +178,7 @@ def _train(stage: Train | Retrain, model: Model, run_dir: Path, context) -> dict
     run = Run(
         step=training.step,
         batches=partial(batching.train_batches, corpus["train"], batches, stage.seed),
-        evaluate=_validation(stage, model, corpus["valid"], batches, text_dir),
+        evaluate=_validation(stage, model, corpus["valid"], in_memory, text_dir),
         steps_per_epoch=steps_per_epoch,
         config=config,
         masks=masks,

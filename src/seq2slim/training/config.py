@@ -95,7 +95,8 @@ class PruningConfig:
         from `start` to `stop`.
       scheme: which weights are pruned, a name in `pruning.SCHEMES`.
       sparsity: after the last pruning, in (0, 1).
-      start, stop: when the first and the last of `rounds` come, or the ramp begins and ends.
+      start, stop: when the first and the last of `rounds` come (in whole steps, so the last one may come a few steps
+        earlier), or the ramp begins and ends.
       rounds: prunings of `iterative`.
       every: steps between two prunings of `gradual`; fewer where the ramp would have less than ten.
 

@@ -93,6 +93,9 @@ def _rounds(config: PruningConfig, start: int, stop: int, initial: float) -> tup
     share = pruning.iterative(goal, config.rounds, every, start)
 
     def sparsity(step: int) -> float:
-        return config.sparsity if share(step) == goal else 1 - (1 - initial) * (1 - share(step))
+        done = share(step)
+        if done in (0.0, goal):  # exactly, where the product below is off by a rounding
+            return config.sparsity if done else initial
+        return 1 - (1 - initial) * (1 - done)
 
     return sparsity, start + every * (config.rounds - 1)

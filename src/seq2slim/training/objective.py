@@ -42,7 +42,9 @@ def target_tokens(batch) -> jax.Array:
 
 
 def perplexity(sums: Mapping[str, float]) -> dict[str, float]:
-    """Training perplexity from the summed "nll" and "tokens" of some steps."""
+    """Training perplexity from the summed "nll" and "tokens" of some steps; nothing where no NLL is reported."""
+    if "nll" not in sums:
+        return {}
     return {"train_perplexity": math.exp(min(sums["nll"] / max(sums["tokens"], 1), 700))}
 
 

@@ -121,7 +121,7 @@ def make_train_step(
         follows = config.dropout_by_density and config.pruning.schedule != "none"
         noise = Noise(key, jnp.sqrt(pruning.density(masks)) if follows else None)
         each = objective.tokens if config.accumulate == 1 else jax.vmap(objective.tokens)
-        tokens = each(batch).sum()
+        tokens = jnp.sum(jnp.asarray(each(batch), jnp.float32))
         count = tokens if config.optimizer.normalise == "token" else (batch.ids >= 0).sum()
         (loss, gradients, sums), carried = (gradient if config.accumulate == 1 else accumulated)(
             state.params, batch, (constants, read), state.carried, noise, count
@@ -148,6 +148,8 @@ def _check(objective: Objective, found: Loss, carried):
         raise ValueError(f"an objective may not report {min(clash)!r}: the step does")
     if objective.progress not in {*found.sums, *RESERVED}:
         raise ValueError(f"progress={objective.progress!r} is not reported; reported are {sorted(found.sums)}")
+    if shapes := [jnp.shape(x) for x in (found.total, *found.sums.values()) if jnp.shape(x)]:
+        raise ValueError(f"the loss of a batch and what is reported are numbers, summed over it; got shape {shapes[0]}")
     before, after = (
         jax.tree.map(lambda x: (jnp.shape(x), jnp.result_type(x)), tree) for tree in (carried, found.carried)
     )
