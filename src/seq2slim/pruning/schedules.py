@@ -78,14 +78,16 @@ def gradual(sparsity: float, start: int, stop: int, every: int = 1, initial: flo
     return schedule
 
 
-def is_due(schedule: Schedule, step: int) -> bool:
-    """Whether `schedule` is higher at `step` than at the step before; at step 0, whether it is above 0.
+def is_due(schedule: Schedule, step: int, initial: float = 0.0) -> bool:
+    """Whether `schedule` is higher at `step` than at the step before; at step 0, whether it is above `initial`.
+
+    Args: initial: sparsity of the masks before the first step, in [0, 1].
 
     >>> schedule = pruning.iterative(0.75, rounds=2, every=100)
     >>> [step for step in range(1000) if pruning.is_due(schedule, step)]
     [0, 100]
     """
-    return schedule(step) > (schedule(step - 1) if step > 0 else 0.0)
+    return schedule(step) > (schedule(step - 1) if step > 0 else initial)
 
 
 def _check(step, rounds=1, every=1, **sparsities):

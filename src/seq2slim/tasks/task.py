@@ -4,14 +4,12 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import ClassVar, NamedTuple
 
 import jax
-import numpy as np
 
 from seq2slim.data.vocabulary import Vocabulary, VocabularyConfig, train_vocabularies
 from seq2slim.decoding.constraints import Constraint
-from seq2slim.decoding.hypotheses import BeamResult
 from seq2slim.errors import UserError, nearest
 from seq2slim.evaluation.bootstrap import PairedBootstrap, compare_systems
-from seq2slim.evaluation.translate import UnknownWords, hypothesis_text
+from seq2slim.evaluation.translate import hypothesis_text
 from seq2slim.models import ModelOptions, param_shapes
 
 VALID = "valid_"  # before the name of a score, in the metrics of a validation
@@ -83,17 +81,8 @@ class Task:
         """What constrains the next token, or None. Made once per model: another object is compiled again."""
         return None
 
-    def text(
-        self,
-        result: BeamResult,
-        rank: int,
-        line: int,
-        source: np.ndarray,
-        vocabulary: Vocabulary,
-        unknown_words: UnknownWords | None = None,
-    ) -> str:
-        """One hypothesis as the line of text that is shown and scored; arguments as in `hypothesis_text`."""
-        return hypothesis_text(result, rank, line, source, vocabulary, unknown_words)
+    # One hypothesis as the line of text that is shown and scored; a subclass gives a method with these arguments.
+    text = staticmethod(hypothesis_text)
 
     # Scores
 

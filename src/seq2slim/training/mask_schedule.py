@@ -28,7 +28,7 @@ class MaskSchedule(NamedTuple):
 
     def is_due(self, step: int) -> bool:
         """Whether the model is pruned when `step` steps are done, before the next one."""
-        return self.sparsity(step) > (self.sparsity(step - 1) if step else self.initial)
+        return pruning.is_due(self.sparsity, step, self.initial)
 
     def prune(self, state: TrainState, masks) -> tuple[TrainState, Any]:
         """(state, masks) after the pruning that is due. A pure function of its arguments.

@@ -64,7 +64,12 @@ def online_distillation(
 def stored_distillation(
     model: Seq2SeqConfig, config: TrainingConfig, word: WordDistillationConfig, read: Callable, masks=None
 ) -> Objective:
-    """Word-level distillation from stored words: `read` gives the `losses.TopK` of a batch."""
+    """Word-level distillation (Kim & Rush 2016) from stored words.
+
+    Args:
+      model, config, word, masks: as in `online_distillation`.
+      read: batch -> `losses.TopK`: words int32[T, B, k] and their log-probabilities f32[T, B, k], nats.
+    """
     return _distillation(model, config, word, lambda extra, batch: [extra[1]], masks, read=read)
 
 

@@ -18,8 +18,6 @@ from seq2slim.training.objective import RESERVED, Loss, Noise, Objective
 from seq2slim.training.optimizers import make_optimizer
 from seq2slim.training.state import TrainState, new_state
 
-Metrics = dict[str, jax.Array]  # all f32[]
-
 
 class Training(NamedTuple):
     """A training run, ready for its first batch.
