@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from seq2slim.storage import kmeans
@@ -46,6 +46,7 @@ finite = st.floats(-(2.0**99), 2.0**99, width=32)
 
 @settings(max_examples=100, deadline=None)
 @given(st.lists(finite, min_size=1, max_size=60), st.sampled_from([2, 3, 16]))
+@example([35184376283136.0, -1.1456849265966651e29, -2.023441668421238e29], 2)  # a mean of which rounding was all
 def test_a_codebook_covers_its_values(values, entries):
     values = np.array(values, np.float32)
     centres = kmeans.codebook(values, entries)

@@ -57,7 +57,11 @@ def kmeans(points: np.ndarray, weights: np.ndarray, centres: np.ndarray) -> tupl
         edges = found
         members = np.diff(weight_before[edges])
         sums = np.diff(sum_before[edges])
-        centres = np.where(members > 0, sums / np.where(members > 0, members, 1), centres)
+        # Differences of prefix sums cancel where points differ by many powers of ten: a mean lies among its points.
+        last = len(points) - 1
+        lowest, highest = points[np.minimum(edges[:-1], last)], points[np.maximum(edges[1:] - 1, 0)]
+        means = np.clip(sums / np.where(members > 0, members, 1), lowest, np.maximum(lowest, highest))
+        centres = np.where(members > 0, means, centres)
     return centres, members
 
 
